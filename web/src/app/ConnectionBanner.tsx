@@ -27,21 +27,25 @@ export function ConnectionBanner() {
     </Button>
   );
   let banner = null;
+  let spoken = "";
   if (connection.state === "lost" && now - connection.since > QUIET_MS) {
     const seconds = Math.max(1, Math.ceil((connection.retryAt - now) / 1_000));
     if (!Number.isFinite(connection.retryAt)) {
+      spoken = t("live.code", { n: connection.code });
       banner = (
         <Banner tone="danger" icon="offline" action={retry}>
           {t("live.code", { n: connection.code })}
         </Banner>
       );
     } else if (!navigator.onLine) {
+      spoken = t("live.offline");
       banner = (
         <Banner tone="danger" icon="offline" action={retry}>
           {t("live.offline")}. {t("live.offline.body", { time: heardAt ? clock(heardAt) : "–" })}
         </Banner>
       );
     } else {
+      spoken = t(connection.restart ? "live.restart" : "live.reconnecting");
       banner = (
         <Banner tone="warn" icon="clock" action={retry}>
           {connection.restart ? t("live.restart") : t("live.retryin", { n: seconds })}
@@ -49,13 +53,15 @@ export function ConnectionBanner() {
       );
     }
   } else if (connection.state === "live" && resumed && now - resumed.at < RESUMED_MS) {
+    spoken = resumed.fresh ? t("live.resnapshot") : t("live.resumed", { n: resumed.missed });
     banner = (
       <Banner tone="tide" icon="check">
-        {resumed.fresh ? t("live.resnapshot") : t("live.resumed", { n: resumed.missed })}
+        {spoken}
       </Banner>
     );
   }
   if (!banner && behind > 0 && connection.state !== "lost") {
+    spoken = t("ops.catching");
     banner = (
       <Banner tone="warn" icon="clock">
         {t("live.behind", { n: exact(behind) })}
@@ -63,8 +69,12 @@ export function ConnectionBanner() {
     );
   }
   return (
-    <div className={banner ? "conn-banner" : undefined} role="status">
-      {banner}
-    </div>
+    <>
+      <div className={banner ? "conn-banner" : undefined}>{banner}</div>
+      {/* What is read out has no countdown, which would be read out every second. */}
+      <span className="sr" role="status">
+        {spoken}
+      </span>
+    </>
   );
 }

@@ -7,10 +7,11 @@ import { toast } from "@/components/Toast/Toast";
 import { TopBar } from "@/components/TopBar/TopBar";
 import { useLiveView } from "@/data/live/context";
 import { WINDOWS, type Window } from "@/data/types";
+import { absolute } from "@/format/time";
 import { useShortcut } from "@/hooks/useShortcut";
 import { useTick } from "@/hooks/useTick";
 import { useUrl } from "@/hooks/useUrl";
-import { useT } from "@/i18n/I18n";
+import { useLanguage, useT } from "@/i18n/I18n";
 import { useUi } from "./ui";
 
 export interface Panel extends PanelMoment {
@@ -63,6 +64,7 @@ export function PageBar({
   polledAt?: number | undefined;
 }) {
   const t = useT();
+  const language = useLanguage();
   const { set } = useUrl();
   // The clock shows seconds, so it is drawn once a second.
   const heardAt = useLiveView((view) => view.heardAt && Math.floor(view.heardAt / 1_000) * 1_000);
@@ -84,23 +86,31 @@ export function PageBar({
   useShortcut("S", share);
   const moment = at === undefined ? (polledAt ?? heardAt) : Date.parse(at);
   return (
-    <TopBar
-      title={heading}
-      controls={controls}
-      onMenu={() => useUi.setState({ drawer: true })}
-      actions={
-        <>
-          <IconButton icon="share" label={t("share.copy")} onClick={share} />
-          {file ? <CsvButton {...file} /> : null}
-          {at === undefined ? null : (
-            <button type="button" className="btn sm" onClick={() => set({ at: undefined })}>
-              {t("live.backtonow")}
-            </button>
-          )}
-        </>
-      }
-      phoneAction={<IconButton icon="share" size="m" label={t("share.copy")} onClick={share} />}
-      asOf={<AsOf state={state} at={moment} epoch={shown[0]?.epoch} panels={shown} onShare={freeze} />}
-    />
+    <>
+      <TopBar
+        title={heading}
+        controls={controls}
+        onMenu={() => useUi.setState({ drawer: true })}
+        actions={
+          <>
+            <IconButton icon="share" label={t("share.copy")} onClick={share} />
+            <IconButton icon="print" label={t("export.print")} onClick={() => print()} />
+            {file ? <CsvButton {...file} /> : null}
+            {at === undefined ? null : (
+              <button type="button" className="btn sm" onClick={() => set({ at: undefined })}>
+                {t("live.backtonow")}
+              </button>
+            )}
+          </>
+        }
+        phoneAction={<IconButton icon="share" size="m" label={t("share.copy")} onClick={share} />}
+        asOf={<AsOf state={state} at={moment} epoch={shown[0]?.epoch} panels={shown} onShare={freeze} />}
+      />
+      <p className="print-foot" aria-hidden="true">
+        <b>tidings</b>
+        <span>{moment === undefined ? "" : t("live.asof", { time: absolute(moment, language) })}</span>
+        <span>{location.href}</span>
+      </p>
+    </>
   );
 }

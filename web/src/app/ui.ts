@@ -51,6 +51,12 @@ export function applyUi({ theme, language }: Pick<Ui, "theme" | "language">): vo
 
 dark().addEventListener("change", () => applyUi(useUi.getState()));
 
+// Paper is light. Charts read their colours again before the page is printed (`UPlot`).
+addEventListener("beforeprint", () => {
+  document.documentElement.dataset.theme = "light";
+});
+addEventListener("afterprint", () => applyUi(useUi.getState()));
+
 // What is chosen in one tab reaches the others.
 addEventListener("storage", ({ key, newValue }) => {
   const { theme, language } = useUi.getState();

@@ -12,16 +12,17 @@ export function csv(
   return `\ufeff${[header, ...rows].map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
 }
 
-export function csvName(keyword: string | undefined, panel: string, at: number): string {
+/** The name of a saved file: what it is of, which panel, and when. */
+export function fileName(keyword: string | undefined, panel: string, at: number, type: string): string {
   const date = new Date(at);
   const two = (value: number) => String(value).padStart(2, "0");
   const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
   const name = keyword ? `${keyword.replaceAll(/[^\p{L}\p{N}_-]+/gu, "-")}_` : "";
-  return `tidings_${name}${panel}_${day}-${two(date.getHours())}${two(date.getMinutes())}.csv`;
+  return `tidings_${name}${panel}_${day}-${two(date.getHours())}${two(date.getMinutes())}.${type}`;
 }
 
-export function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+export function download(name: string, content: Blob): void {
+  const url = URL.createObjectURL(content);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Overview } from "@/data/types";
-import { csv, csvName } from "./csv";
+import { csv, fileName } from "./csv";
 import { headline } from "./headline";
 import { changeOf, compact, multiple, percentText } from "./numbers";
 import { absolute, day, fieldTime, hour, isoLocal, relative } from "./time";
@@ -146,7 +146,7 @@ describe("CSV", () => {
   });
 
   it("is named after what it holds", () => {
-    expect(csvName("us airways", "volume", Date.parse("2026-11-25T22:46:00+09:00"))).toBe(
+    expect(fileName("us airways", "volume", Date.parse("2026-11-25T22:46:00+09:00"), "csv")).toBe(
       "tidings_us-airways_volume_20261125-2246.csv",
     );
   });

@@ -16,7 +16,7 @@ export function Chip({
   children: ReactNode;
   large?: boolean;
   icon?: IconName;
-  tone?: "tide" | "dashed";
+  tone?: "tide" | "rise" | "dashed";
   onClick?: () => void;
   onRemove?: () => void;
   removeLabel?: string;

@@ -1,4 +1,4 @@
-import { csv, csvName, download } from "@/format/csv";
+import { csv, download, fileName } from "@/format/csv";
 import { useT } from "@/i18n/I18n";
 import { IconButton } from "../Button/Button";
 import { toast } from "../Toast/Toast";
@@ -21,9 +21,9 @@ export function CsvButton({
 }) {
   const t = useT();
   const save = () => {
-    const file = csvName(keyword, panel, Date.now());
+    const file = fileName(keyword, panel, Date.now(), "csv");
     const [header, rows] = table();
-    download(file, csv(header, rows));
+    download(file, new Blob([csv(header, rows)], { type: "text/csv;charset=utf-8" }));
     toast(t("export.done", { file }), "download");
   };
   return (

@@ -5,6 +5,7 @@ import type { Tweet as TweetData } from "@/data/types";
 import { exact } from "@/format/numbers";
 import { useMedia } from "@/hooks/useMedia";
 import { useShortcut } from "@/hooks/useShortcut";
+import { useSpoken } from "@/hooks/useSpoken";
 import { useT } from "@/i18n/I18n";
 import { Button } from "../Button/Button";
 import { Empty, Failed } from "../Empty/Empty";
@@ -114,6 +115,7 @@ export function Feed(props: FeedProps) {
 
   const max = paused ? MAX_PAUSED : MAX_PILL;
   const count = waiting > max ? `${exact(max)}+` : exact(waiting);
+  const spoken = useSpoken(waiting > 0 ? t("feed.new", { n: count }) : "");
   return (
     <section className={stale ? "feed stale" : "feed"} aria-label={t("feed.title")}>
       <header className="feed-h">
@@ -187,7 +189,7 @@ export function Feed(props: FeedProps) {
         )}
       </div>
       <span className="sr" role="status">
-        {waiting > 0 ? t("feed.new", { n: count }) : ""}
+        {spoken}
       </span>
     </section>
   );

@@ -54,6 +54,14 @@ export const shapes = {
     </>
   ),
   download: <path d="M8 2v8M5 7.3 8 10.2l3-2.9M3 13.5h10" />,
+  picture: (
+    <>
+      <rect x="2" y="2.8" width="12" height="10.4" rx="1.5" />
+      <path d="m2.4 11.4 3.4-3.3 2.6 2.5 2.2-2 3 2.8" />
+      <circle cx="10.4" cy="6" r="1.1" />
+    </>
+  ),
+  print: <path d="M4.5 6V2.2h7V6M4.5 11.5H2.2V6h11.6v5.5h-2.3M4.5 9.5h7v4.3h-7z" />,
   filter: <path d="M2 4h12M4.5 8h7M7 12h2" />,
   table: (
     <>

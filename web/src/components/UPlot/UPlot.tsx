@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./UPlot.css";
@@ -10,7 +11,13 @@ function useThemeVersion(): number {
   useEffect(() => {
     const observer = new MutationObserver(() => setVersion((now) => now + 1));
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "lang"] });
-    return () => observer.disconnect();
+    // The page is printed right after this event.
+    const print = () => flushSync(() => setVersion((now) => now + 1));
+    addEventListener("beforeprint", print);
+    return () => {
+      observer.disconnect();
+      removeEventListener("beforeprint", print);
+    };
   }, []);
   return version;
 }

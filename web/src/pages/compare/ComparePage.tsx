@@ -12,6 +12,8 @@ import { Donut } from "@/components/Donut/Donut";
 import { ColourDot, useSlots } from "@/components/Dot/Dot";
 import { Empty, Failed } from "@/components/Empty/Empty";
 import { FindPalette } from "@/components/FindPalette/FindPalette";
+import { Legend } from "@/components/Legend/Legend";
+import { PictureButton } from "@/components/PictureButton/PictureButton";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { bucketText } from "@/components/VolumeChart/bucket";
@@ -229,6 +231,7 @@ function Panels({
   const t = useT();
   const language = useLanguage();
   const [table, setTable] = useState(false);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   useShortcut("t", () => setTable((now) => !now));
   const step = COMPARE_STEPS[window];
   const names = series.map(({ keyword }) => keyword);
@@ -276,6 +279,7 @@ function Panels({
     [t("chart.time"), ...names],
     bars.map(({ name, bars: each }) => [name, ...each.map(({ count }) => count)]),
   ];
+  const picture = { subject: t("cmp.title"), win: t(`win.${window}`), at };
   const modes = [
     { value: "count", label: t("cmp.abs") },
     { value: "index", label: t("cmp.index") },
@@ -296,26 +300,26 @@ function Panels({
               aria-pressed={table}
               onClick={() => setTable(!table)}
             />
+            <PictureButton panel="compare" {...picture} />
             <CsvButton panel="compare" table={seriesTable} />
           </>
         }
       >
         <CompareChart
-          lines={lines}
+          lines={lines.filter(({ name }) => !hidden.has(name))}
           times={times}
           step={step}
           unit={mode === "share" ? "%" : ""}
           open={live}
           table={table}
         />
-        <ul className="legend only-s">
-          {lines.map(({ name, colour: own }) => (
-            <li key={name}>
-              <ColourDot colour={own} />
-              <span title={name}>{name}</span>
-            </li>
-          ))}
-        </ul>
+        <Legend
+          className="cmp-legend"
+          label={t("cmp.title")}
+          items={lines}
+          hidden={hidden}
+          onChange={setHidden}
+        />
       </Card>
       <Card
         flush
@@ -325,7 +329,11 @@ function Panels({
       >
         <CompareTable rows={rows} />
       </Card>
-      <Card className="c4" title={t("col.share")}>
+      <Card
+        className="c4"
+        title={t("col.share")}
+        actions={<PictureButton panel="compare-share" {...picture} />}
+      >
         <Donut
           total={total}
           slices={sorted.map(({ keyword, total: count }) => ({
@@ -338,7 +346,12 @@ function Panels({
       <Card
         className="c8"
         title={window === "30d" ? t("cmp.weeks") : t("cmp.total")}
-        actions={<CsvButton panel="compare-parts" table={barTable} />}
+        actions={
+          <>
+            <PictureButton panel="compare-parts" {...picture} />
+            <CsvButton panel="compare-parts" table={barTable} />
+          </>
+        }
       >
         <WeekBars label={t("cmp.weeks")} groups={bars} />
       </Card>

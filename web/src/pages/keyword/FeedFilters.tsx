@@ -90,6 +90,7 @@ export function FeedBanner({
 }) {
   const t = useT();
   const language = useLanguage();
+  const time = stretch ? stretchText(stretch.from, stretch.to, step, language) : "";
   const chips = [
     ["q", filter.q && t("feed.words", { word: filter.q })],
     ["author", filter.author && t("feed.author", { handle: filter.author })],
@@ -101,10 +102,7 @@ export function FeedBanner({
       {stretch ? (
         <>
           <span className="grow">
-            {t("feed.bucket", {
-              time: stretchText(stretch.from, stretch.to, step, language),
-              n: count === undefined ? "" : exact(count),
-            })}
+            {count === undefined ? t("feed.stretch", { time }) : t("feed.bucket", { time, n: exact(count) })}
           </span>
           <button type="button" className="btn sm" onClick={onLive}>
             {t("feed.backlive")}

@@ -84,7 +84,7 @@ export const KeywordHead = memo(function KeywordHead({
 });
 
 /** Four figures: how much, how fast, when most, and which rank. */
-export function KeywordFigures({
+export const KeywordFigures = memo(function KeywordFigures({
   window,
   zoomed,
   total,
@@ -153,4 +153,4 @@ export function KeywordFigures({
       </div>
     </dl>
   );
-}
+});

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useParams } from "react-router";
 import { PageBar, WindowControl } from "@/app/PageBar";
 import { PageBody } from "@/app/PageBody";
@@ -8,11 +8,13 @@ import { Empty } from "@/components/Empty/Empty";
 import { Feed } from "@/components/Feed/Feed";
 import { Tabs } from "@/components/Tabs/Tabs";
 import { useLiveView } from "@/data/live/context";
-import { type Step, WINDOW_MS } from "@/data/types";
+import { normalForm } from "@/data/token";
+import { type Point, type Step, WINDOW_MS, type Window } from "@/data/types";
 import { isOngoing, timesUsual } from "@/format/headline";
 import { exact, multiple } from "@/format/numbers";
 import { shortDay } from "@/format/time";
 import { useLedger, useOverview, useSpikes, useVolume } from "@/hooks/topics";
+import { useCalm } from "@/hooks/useCalm";
 import { useMedia } from "@/hooks/useMedia";
 import { useTrack } from "@/hooks/useTrack";
 import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
@@ -36,7 +38,7 @@ export default function KeywordPage() {
 function Keyword({ name }: { name: string }) {
   const t = useT();
   // The address may have another spelling; the server names the keyword in normal form.
-  const keyword = name.normalize("NFKC").trim().toLowerCase();
+  const keyword = normalForm(name);
   const overview = useOverview("24h").data;
   const ledger = useLedger(keyword);
   const track = useTrack();
@@ -62,6 +64,23 @@ function Keyword({ name }: { name: string }) {
   }
   const rank = overview?.keywords.find((row) => row.keyword === keyword);
   return <Content keyword={keyword} ledger={ledger} rank={rank} ranked={overview?.keywords.length ?? 0} />;
+}
+
+/** The large figures change at most this often. */
+const FIGURES_MS = 1_000;
+const NO_POINTS: readonly Point[] = [];
+
+/** The line moves with each answer; large figures can be read only when they stay for a second. */
+function useFigures(
+  { points, total, before, step, zoom }: ReturnType<typeof useKeywordChart>,
+  window: Window,
+) {
+  const loaded = `${points !== undefined} ${before !== undefined}`;
+  return useCalm(
+    useMemo(() => ({ points, total, before }), [points, total, before]),
+    FIGURES_MS,
+    `${window} ${step} ${zoom?.from} ${zoom?.to} ${loaded}`,
+  );
 }
 
 const iso = (time: number) => new Date(time).toISOString();
@@ -90,8 +109,9 @@ function Content({
   const [tab, setTab] = useState<"feed" | "rank" | "map" | "pop">("feed");
 
   const chart = useKeywordChart(keyword, window, step, stretch, at);
+  const figures = useFigures(chart, window);
   const hourly = useVolume(keyword, "hour", undefined, "+00:00", at);
-  const rate = hourly.data?.points.at(-1)?.count;
+  const rate = useCalm(hourly.data?.points.at(-1)?.count, FIGURES_MS);
   const usual = useUsual(keyword);
   const spikes = useSpikes(keyword, at);
   const ongoing = spikes.data?.spikes.find((spike) => isOngoing(spike, at ?? new Date().toISOString()));
@@ -186,7 +206,7 @@ function Content({
     <div className="split">
       <div className="k-main">
         <PageBar
-          title={ongoing ? `▲${multiple(timesUsual(ongoing))}× ${keyword}` : keyword}
+          title={ongoing ? t("k.title.spike", { x: multiple(timesUsual(ongoing)), keyword }) : keyword}
           heading={
             <>
               <span className="crumb hide-s">{t("nav.keywords")} / </span>
@@ -217,12 +237,12 @@ function Content({
           <KeywordFigures
             window={window}
             zoomed={chart.zoom !== undefined}
-            total={chart.total}
-            before={chart.before}
+            total={figures.total}
+            before={figures.before}
             rate={rate}
             usual={usual}
             spiking={ongoing !== undefined}
-            points={chart.points ?? []}
+            points={figures.points ?? NO_POINTS}
             step={chart.step}
             rank={rank}
             ranked={ranked}
@@ -231,8 +251,9 @@ function Content({
             keyword={keyword}
             colour={colour}
             window={window}
+            at={at}
             chart={chart}
-            spikes={spikes.data?.spikes ?? []}
+            spikes={spikes.data?.spikes}
             stretch={stretch}
             onStep={(next: Step) => set({ step: next === STEPS[window][0] ? undefined : next })}
             onStretch={setStretch}

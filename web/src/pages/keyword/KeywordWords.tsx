@@ -3,6 +3,7 @@ import { IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
 import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Failed } from "@/components/Empty/Empty";
+import { PictureButton } from "@/components/PictureButton/PictureButton";
 import { RankList } from "@/components/RankList/RankList";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
@@ -155,6 +156,9 @@ export const MapPanel = memo(function MapPanel({
             options={options}
             onChange={(value) => onList(value === "list")}
           />
+          {list ? null : (
+            <PictureButton panel="map" keyword={keyword} subject={keyword} win={t(`win.${window}`)} at={at} />
+          )}
           <CsvButton panel="related" keyword={keyword} table={table} />
           <IconButton icon="full" label={t("k.map.full")} onClick={() => setFull(true)} />
         </>

@@ -1,10 +1,13 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { PageBar } from "@/app/PageBar";
 import { PageBody } from "@/app/PageBody";
 import { Badge } from "@/components/Badge/Badge";
 import { Banner } from "@/components/Banner/Banner";
+import { Button } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
 import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
+import { Dialog } from "@/components/Dialog/Dialog";
 import { Failed } from "@/components/Empty/Empty";
 import { KeyValue } from "@/components/KeyValue/KeyValue";
 import { KeywordStatus } from "@/components/KeywordStatus/KeywordStatus";
@@ -242,6 +245,7 @@ function Status({ ops }: { ops: ReturnType<typeof useOps> }) {
     },
     onSettled: () => client.invalidateQueries({ queryKey: ["keywords"] }),
   });
+  const [asked, setAsked] = useState<string | undefined>(undefined);
   const rows = ops.keywords;
   const quarantined = rows?.filter(({ status }) => status === "quarantined") ?? [];
   return (
@@ -257,11 +261,27 @@ function Status({ ops }: { ops: ReturnType<typeof useOps> }) {
           ledgers={ops.ledgers}
           shards={ops.shards.length}
           busy={release.isPending}
-          onRelease={(keyword) => release.mutate(keyword)}
+          onRelease={setAsked}
         />
       ) : (
         <Skeleton lines={8} />
       )}
+      <Dialog label={t("ops.release")} open={asked !== undefined} onClose={() => setAsked(undefined)}>
+        <h2>{t("ops.release.title", { keyword: asked ?? "" })}</h2>
+        <p className="t2">{t("ops.quarantine.body")}</p>
+        <div className="row">
+          <Button onClick={() => setAsked(undefined)}>{t("cancel")}</Button>
+          <Button
+            kind="primary"
+            onClick={() => {
+              if (asked !== undefined) release.mutate(asked);
+              setAsked(undefined);
+            }}
+          >
+            {t("ops.release")}
+          </Button>
+        </div>
+      </Dialog>
       {quarantined.map(({ keyword }) => (
         <div className="ops-quar" key={keyword}>
           <Banner tone="danger" icon="warning">

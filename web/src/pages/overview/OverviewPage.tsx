@@ -6,12 +6,14 @@ import { Button, IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
 import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
 import { Donut, type Slice } from "@/components/Donut/Donut";
-import { ColourDot, useSlots } from "@/components/Dot/Dot";
+import { useSlots } from "@/components/Dot/Dot";
 import { Failed } from "@/components/Empty/Empty";
 import { Headline } from "@/components/Headline/Headline";
 import { KeywordTable } from "@/components/KeywordTable/KeywordTable";
 import { LatestTweets } from "@/components/LatestTweets/LatestTweets";
+import { Legend } from "@/components/Legend/Legend";
 import { OverviewChart, type Series } from "@/components/OverviewChart/OverviewChart";
+import { PictureButton } from "@/components/PictureButton/PictureButton";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { SpikeList } from "@/components/SpikeList/SpikeList";
@@ -58,7 +60,7 @@ export default function OverviewPage() {
         {data && empty ? (
           <FirstRun overview={data} />
         ) : data ? (
-          <Panels overview={data} window={window} />
+          <Panels overview={data} window={window} at={at} />
         ) : error ? (
           <Failed detail={error} onRetry={retry} />
         ) : (
@@ -170,16 +172,18 @@ const CHART_TITLES = {
   "30d": "ov.chart.day",
 } as const;
 
-function Panels({ overview, window }: { overview: Overview; window: Window }) {
+function Panels({ overview, window, at }: { overview: Overview; window: Window; at: string | undefined }) {
   const t = useT();
   const [mode, setMode] = useState<"stack" | "lines">("stack");
   const [table, setTable] = useState(false);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const { series, slices } = useShares(overview);
   const spikes = [...(overview.spikes ?? [])].sort(
     (a, b) =>
       Number(isOngoing(b, overview.until)) - Number(isOngoing(a, overview.until)) || b.score - a.score,
   );
   const win = t(`win.${window}`);
+  const picture = { subject: t("nav.overview"), win, at };
   useShortcut("t", () => setTable(!table));
   const modes = [
     { value: "stack", label: t("ov.stack") },
@@ -203,6 +207,7 @@ function Panels({ overview, window }: { overview: Overview; window: Window }) {
                 aria-pressed={table}
                 onClick={() => setTable(!table)}
               />
+              <PictureButton panel="series" {...picture} />
               <CsvButton panel="series" table={() => seriesTable(overview, t)} />
             </>
           }
@@ -215,18 +220,23 @@ function Panels({ overview, window }: { overview: Overview; window: Window }) {
               compared={t("ov.before", { win, n: exact(overview.previous) })}
             />
           </div>
-          <OverviewChart series={series} window={window} until={overview.until} mode={mode} table={table} />
-          <ul className="legend ov-legend">
-            {series.map(({ name, colour }) => (
-              <li key={name}>
-                <ColourDot colour={colour} />
-                <span title={name}>{name}</span>
-              </li>
-            ))}
-          </ul>
+          <OverviewChart
+            series={series.filter(({ name }) => !hidden.has(name))}
+            window={window}
+            until={overview.until}
+            mode={mode}
+            table={table}
+          />
+          <Legend
+            className="ov-legend"
+            label={t("ov.chart")}
+            items={series}
+            hidden={hidden}
+            onChange={setHidden}
+          />
         </Card>
         <div className="c4 stackv ov-side">
-          <Card title={t("ov.share")}>
+          <Card title={t("ov.share")} actions={<PictureButton panel="share" {...picture} />}>
             <Donut slices={slices} total={overview.total} />
           </Card>
           <Card
