@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useState } from "react";
 import type { Step } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
 import { day, hour, hourMinute } from "@/format/time";
@@ -81,6 +81,11 @@ export function CompareChart({
     8,
     bottom,
   );
+  const point = (event: PointerEvent<HTMLElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const index = Math.round(((event.clientX - box.left - left) / Math.max(1, right - left)) * last);
+    setActive(index >= 0 && index <= last ? index : null);
+  };
   const keys = (event: KeyboardEvent) => {
     const from = active ?? last;
     const by = event.shiftKey ? 10 : 1;
@@ -102,12 +107,12 @@ export function CompareChart({
       aria-label={spoken(last)}
       onKeyDown={keys}
       onBlur={() => setActive(null)}
-      onPointerMove={(event) => {
-        const box = event.currentTarget.getBoundingClientRect();
-        const index = Math.round(((event.clientX - box.left - left) / Math.max(1, right - left)) * last);
-        setActive(index >= 0 && index <= last ? index : null);
+      onPointerDown={point}
+      onPointerMove={point}
+      onPointerLeave={({ pointerType }) => {
+        // A finger that is lifted leaves its value to be read.
+        if (pointerType !== "touch") setActive(null);
       }}
-      onPointerLeave={() => setActive(null)}
     >
       {width > 0 ? (
         <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">

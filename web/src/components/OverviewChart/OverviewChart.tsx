@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useState } from "react";
 import type { Window } from "@/data/types";
 import { WINDOW_MS } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
@@ -89,6 +89,11 @@ export function OverviewChart({
   const column = Math.max(4, (width - MARGIN.left - MARGIN.right) / count);
   const gap = Math.max(2, column * 0.22);
   const x = (index: number) => MARGIN.left + index * column;
+  const point = (event: PointerEvent<HTMLElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const index = Math.floor((event.clientX - box.left - MARGIN.left) / column);
+    setActive(index >= 0 && index < count ? index : null);
+  };
   const keys = (event: KeyboardEvent) => {
     const step = event.shiftKey ? 10 : 1;
     const from = active ?? count - 1;
@@ -117,12 +122,12 @@ export function OverviewChart({
       aria-label={summary}
       onKeyDown={keys}
       onBlur={() => setActive(null)}
-      onPointerMove={(event) => {
-        const box = event.currentTarget.getBoundingClientRect();
-        const index = Math.floor((event.clientX - box.left - MARGIN.left) / column);
-        setActive(index >= 0 && index < count ? index : null);
+      onPointerDown={point}
+      onPointerMove={point}
+      onPointerLeave={({ pointerType }) => {
+        // A finger that is lifted leaves its value to be read.
+        if (pointerType !== "touch") setActive(null);
       }}
-      onPointerLeave={() => setActive(null)}
     >
       {width > 0 && height > 0 ? (
         <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { Related } from "@/data/types";
 import { exact } from "@/format/numbers";
 import { useSize } from "@/hooks/useSize";
@@ -7,7 +7,8 @@ import { RankDelta } from "../Delta/Delta";
 import { Empty } from "../Empty/Empty";
 import "../Table/Table.css";
 import "./RelatedMap.css";
-import { layout } from "./layout";
+import { layout, type MapNode } from "./layout";
+import { useGlide } from "./useGlide";
 
 /** Fewer words make no map. */
 const MIN_WORDS = 10;
@@ -37,11 +38,15 @@ export function RelatedMap({
   ]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the words.
   const drawn = useMemo(() => {
-    if (width === 0 || height === 0) return { nodes: [], edges: [] };
+    if (width === 0 || height === 0) return { nodes: [], edges: [], place: new Map<string, MapNode>() };
     const made = layout(related, width, height, places.current, most);
     places.current = new Map(made.nodes.map(({ word, x, y }) => [word, { x, y }]));
-    return made;
+    return { ...made, place: new Map(made.nodes.map((node) => [node.word, node])) };
   }, [key]);
+  const { place } = drawn;
+  const svg = useRef<SVGSVGElement>(null);
+  useGlide(svg, place);
+  const leaving = useLeaving(drawn.nodes);
   if (related.nodes.length < MIN_WORDS) {
     return <Empty icon="map" title={t("k.map.few", { n: related.nodes.length })} />;
   }
@@ -50,7 +55,6 @@ export function RelatedMap({
       ? []
       : [active, ...drawn.edges.flatMap(({ a, b }) => (a === active ? [b] : b === active ? [a] : []))],
   );
-  const place = new Map(drawn.nodes.map((node) => [node.word, node]));
   const dimmed = (word: string) => active !== null && !neighbours.has(word);
   const keys = (event: KeyboardEvent<SVGSVGElement>) => {
     const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -63,6 +67,7 @@ export function RelatedMap({
   return (
     <div className="map chart" ref={ref} style={{ "--c": colour }}>
       <svg
+        ref={svg}
         viewBox={`0 0 ${Math.max(width, 1)} ${Math.max(height, 1)}`}
         role="group"
         aria-label={t("k.map")}
@@ -76,6 +81,8 @@ export function RelatedMap({
           return (
             <line
               key={`${a} ${b}`}
+              data-a={a}
+              data-b={b}
               x1={from.x}
               y1={from.y}
               x2={to.x}
@@ -85,9 +92,22 @@ export function RelatedMap({
             />
           );
         })}
+        {leaving.map((node) => (
+          // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a group of shapes without a tabindex takes no focus.
+          <g
+            key={`gone ${node.word}`}
+            className="gone"
+            transform={`translate(${node.x} ${node.y})`}
+            aria-hidden="true"
+          >
+            <Word node={node} />
+          </g>
+        ))}
         {drawn.nodes.map((node, index) => (
           <g
             key={node.word}
+            data-word={node.word}
+            transform={`translate(${node.x} ${node.y})`}
             role="button"
             tabIndex={index === focused ? 0 : -1}
             aria-label={t("map.word", { word: node.word, n: exact(node.count) })}
@@ -107,30 +127,50 @@ export function RelatedMap({
               }
             }}
           >
-            <circle
-              cx={node.x}
-              cy={node.y}
-              r={node.r}
-              fill={`color-mix(in oklab, var(--c) ${node.mix}%, var(--surface))`}
-            />
-            {node.risen ? <circle className="ring" cx={node.x} cy={node.y} r={node.r + 3} /> : null}
-            <text
-              className={node.inside ? undefined : "out"}
-              x={node.x}
-              y={
-                node.inside
-                  ? node.y + node.fontSize * 0.36
-                  : node.y + node.r + node.fontSize + 1 + (node.risen ? 2 : 0)
-              }
-              fontSize={node.fontSize}
-            >
-              {node.word}
-            </text>
+            <Word node={node} />
           </g>
         ))}
       </svg>
     </div>
   );
+}
+
+/** A circle with its word, around the origin. */
+function Word({ node }: { node: MapNode }) {
+  const { word, r, mix, risen, inside, fontSize } = node;
+  return (
+    <>
+      <circle r={r} fill={`color-mix(in oklab, var(--c) ${mix}%, var(--surface))`} />
+      {risen ? <circle className="ring" r={r + 3} /> : null}
+      <text
+        className={inside ? undefined : "out"}
+        y={inside ? fontSize * 0.36 : r + fontSize + 1 + (risen ? 2 : 0)}
+        fontSize={fontSize}
+      >
+        {word}
+      </text>
+    </>
+  );
+}
+
+const FADE_MS = 260;
+const NONE: readonly MapNode[] = [];
+
+/** The words that have just left the map, while they fade. */
+function useLeaving(nodes: readonly MapNode[]): readonly MapNode[] {
+  const [shown, setShown] = useState(nodes);
+  const [leaving, setLeaving] = useState(NONE);
+  if (shown !== nodes) {
+    const words = new Set(nodes.map(({ word }) => word));
+    setShown(nodes);
+    setLeaving(nodes.length > 0 ? shown.filter(({ word }) => !words.has(word)) : NONE);
+  }
+  useEffect(() => {
+    if (leaving.length === 0) return;
+    const timer = setTimeout(() => setLeaving(NONE), FADE_MS);
+    return () => clearTimeout(timer);
+  }, [leaving]);
+  return leaving;
 }
 
 /** The list twin of the map. */

@@ -13,7 +13,7 @@ import { Tooltip } from "../Chart/Tooltip";
 import { Empty } from "../Empty/Empty";
 import { UPlot } from "../UPlot/UPlot";
 import { bucketText } from "./bucket";
-import { drawBand, drawOpen, drawSpikes, type Marks } from "./draw";
+import { drawBand, drawOpen, drawSpikes, drawWeekends, type Marks } from "./draw";
 import { chartTheme, faded, resolveColour } from "./theme";
 
 export interface VolumeChartProps {
@@ -142,7 +142,12 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
           drag: { x: true, y: false, setScale: false, dist: DRAG_MIN_PX },
         },
         hooks: {
-          drawClear: [(u) => drawBand(u, marks.current, theme)],
+          drawClear: [
+            (u) => {
+              drawWeekends(u, marks.current, theme);
+              drawBand(u, marks.current, theme);
+            },
+          ],
           draw: [
             (u) => {
               drawOpen(u, marks.current, line, theme);
@@ -167,6 +172,15 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
   );
 
   const bucket = (index: number) => (times[index] ?? 0) * 1_000;
+  const touch = useRef(false);
+  const tapped = useRef<number | null>(null);
+  /** The bucket under a pointer, if it is on the plot. */
+  const indexAt = ({ target, clientX }: { target: EventTarget; clientX: number }) => {
+    const u = plot.current;
+    return u?.over.contains(target as Node)
+      ? u.posToIdx(clientX - u.over.getBoundingClientRect().left)
+      : null;
+  };
   const keys = (event: KeyboardEvent) => {
     const last = points.length - 1;
     const from = active ?? last;
@@ -229,13 +243,27 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
       onKeyDown={keys}
       onDoubleClick={onReset}
       onClick={(event) => {
-        const u = plot.current;
         // The click that ends a drag is not meant for a bucket.
-        if (!u?.over.contains(event.target as Node) || Date.now() - zoomedAt.current < AFTER_DRAG_MS) return;
-        const index = u.posToIdx(event.clientX - u.over.getBoundingClientRect().left);
+        if (Date.now() - zoomedAt.current < AFTER_DRAG_MS) return;
+        const index = indexAt(event);
+        if (index === null) return;
+        // On a touch screen the first tap shows a bucket, and the second opens its tweets.
+        if (touch.current && tapped.current !== index) {
+          tapped.current = index;
+          setActive(index);
+          return;
+        }
         onBucket(bucket(index), bucket(index) + stepMs);
       }}
-      onPointerLeave={() => setActive(null)}
+      onPointerDown={({ pointerType }) => {
+        touch.current = pointerType === "touch";
+      }}
+      onPointerMove={(event) => {
+        if (event.pointerType === "touch") setActive(indexAt(event));
+      }}
+      onPointerLeave={({ pointerType }) => {
+        if (pointerType !== "touch") setActive(null);
+      }}
       onBlur={() => setActive(null)}
     >
       <UPlot

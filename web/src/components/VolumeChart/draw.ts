@@ -16,6 +16,36 @@ export interface Marks {
 
 const ratio = () => globalThis.devicePixelRatio || 1;
 
+const DAY_MS = 864e5;
+/** In a longer stretch every second day would be a weekend's stripe. */
+const MAX_WEEKEND_SPAN_MS = 62 * DAY_MS;
+/** In a shorter one a band says nothing that the labels do not. */
+const MIN_WEEKEND_SPAN_MS = 3 * DAY_MS;
+
+/** Saturdays and Sundays, behind everything. */
+export function drawWeekends(plot: uPlot, marks: Marks, theme: ChartTheme): void {
+  const { ctx, bbox } = plot;
+  const times = plot.data[0];
+  const half = marks.stepMs / 2;
+  const start = (times[0] ?? 0) * 1_000 - half;
+  const end = (times.at(-1) ?? 0) * 1_000 + half;
+  if (end - start < MIN_WEEKEND_SPAN_MS || end - start > MAX_WEEKEND_SPAN_MS) return;
+  ctx.save();
+  ctx.fillStyle = theme.sunken;
+  const day = new Date(start);
+  day.setHours(0, 0, 0, 0);
+  for (; day.getTime() < end; day.setDate(day.getDate() + 1)) {
+    if (![0, 6].includes(day.getDay())) continue;
+    const next = new Date(day);
+    next.setDate(next.getDate() + 1);
+    const x = (at: number) => plot.valToPos((Math.min(end, Math.max(start, at)) - half) / 1_000, "x", true);
+    const from = Math.max(bbox.left, x(day.getTime()));
+    const to = Math.min(bbox.left + bbox.width, x(next.getTime()));
+    if (to > from) ctx.fillRect(from, bbox.top, to - from, bbox.height);
+  }
+  ctx.restore();
+}
+
 /** The chosen bucket, behind the lines. */
 export function drawBand(plot: uPlot, marks: Marks, theme: ChartTheme): void {
   if (!marks.selected) return;

@@ -1,0 +1,4 @@
+import { renderStories } from "@/test/renderStories";
+import * as stories from "./Chart.stories";
+
+renderStories(stories);
