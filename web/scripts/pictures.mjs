@@ -43,7 +43,9 @@ export async function takePictures(pages, folder, choice = {}) {
     const page = await context.newPage();
     const file = `${name}-${suffix}`;
     page.on("console", (message) => {
-      if (message.type() === "error") problems.push(`${file}: ${message.text()}`);
+      // The page of an unknown path is answered with 404, as it should be.
+      if (message.type() === "error" && message.location().url !== address)
+        problems.push(`${file}: ${message.text()}`);
     });
     page.on("pageerror", (error) => problems.push(`${file}: ${error.message}`));
     await page.goto(address);

@@ -3,6 +3,9 @@
 //
 // The line is that of Lighthouse for desktops: 10 Mbit/s and 40 ms. The processor is slowed down, by default not, as a
 // desktop's is not either.
+//
+// A tweet that comes later and is longer than all before it is a larger paint too, but no part of loading. So the paint
+// is that of the loaded page: when no placeholder is left, and a moment longer. The last one of all is printed beside it.
 import { loadavg } from "node:os";
 import { chromium } from "playwright-core";
 
@@ -11,6 +14,7 @@ const MAX_PAINT_MS = 1_500;
 const MAX_SHIFT = 0.02;
 const RUNS = 3;
 const WATCHED_MS = 4_000;
+const SETTLED_MS = 300;
 
 const list = await (await fetch(`${base}/api/v1/overview`)).json();
 const [first, second, third] = list.keywords.map(({ token }) => token);
@@ -54,11 +58,34 @@ async function measure(path, viewport) {
       }
     }).observe({ type: "layout-shift", buffered: true });
   });
-  await page.goto(base + path);
-  await page.waitForTimeout(WATCHED_MS);
-  const vitals = await page.evaluate(() => globalThis.vitals);
+  const started = Date.now();
+  await page.goto(base + path, { waitUntil: "commit" });
+  await page.waitForFunction(
+    () =>
+      document.querySelector("main")?.childElementCount && !document.querySelector(".skel, [aria-busy=true]"),
+    undefined,
+    { polling: 50 },
+  );
+  await page.waitForTimeout(SETTLED_MS);
+  const loaded = await page.evaluate(() => ({ ...globalThis.vitals }));
+  await page.waitForTimeout(Math.max(0, started + WATCHED_MS - Date.now()));
+  const all = await page.evaluate(() => globalThis.vitals);
+  const steps = await page.evaluate(() => {
+    const [first] = performance.getEntriesByName("first-contentful-paint");
+    const files = performance.getEntriesByType("resource");
+    const last = (part) =>
+      Math.max(0, ...files.filter(({ name }) => name.includes(part)).map(({ responseEnd }) => responseEnd));
+    return { first: first?.startTime ?? 0, code: last(".js"), styles: last(".css") };
+  });
   await context.close();
-  return vitals;
+  return {
+    ...loaded,
+    shift: all.shift,
+    shifts: all.shifts,
+    last: all.paint,
+    lastElement: all.element,
+    ...steps,
+  };
 }
 
 for (const viewport of [
@@ -72,8 +99,9 @@ for (const viewport of [
     const paint = middle(runs.map((run) => run.paint));
     const shift = middle(runs.map((run) => run.shift));
     if (paint > MAX_PAINT_MS || shift > MAX_SHIFT) process.exitCode = 1;
+    const each = (field) => middle(runs.map((run) => run[field])).toFixed(0);
     console.log(
-      `${name} ${viewport.width}: largest paint ${paint.toFixed(0)} ms (${runs[0].element}), shift ${shift.toFixed(4)}`,
+      `${name} ${viewport.width}: largest paint ${paint.toFixed(0)} ms (${runs[0].element}), shift ${shift.toFixed(4)}; styles ${each("styles")}, first paint ${each("first")}, code ${each("code")}, last paint of all ${each("last")} ms (${runs[0].lastElement})`,
     );
     if (shift > MAX_SHIFT) console.log(`  ${runs[0].shifts.join("\n  ")}`);
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 
 const KEYWORD = "모루폰";
@@ -140,6 +141,78 @@ export const tests = [
         "keywords series spikes volume word related popular authors compare compare-sums compare-parts shared-words status shards received ledger";
       assert.deepEqual(all, expected.split(" "));
       return `${all.length} files`;
+    },
+  },
+  {
+    name: "every chart is saved as a picture of twice its size",
+    options: { acceptDownloads: true },
+    async run({ page, world }) {
+      const all = [];
+      const paths = ["/", world.path(KEYWORD), `/compare?keyword=${KEYWORD}&keyword=별가루단`];
+      for (const path of paths) {
+        await page.goto(path);
+        await page.locator("main .chart").first().waitFor();
+        await wait(1_500);
+        const buttons = page.getByRole("button", { name: "그림으로 저장" });
+        for (let index = 0; index < (await buttons.count()); index += 1) {
+          const button = buttons.nth(index);
+          const card = await button.locator("xpath=ancestor::section[1]").boundingBox();
+          const [file] = await Promise.all([page.waitForEvent("download"), button.click()]);
+          const name = file.suggestedFilename();
+          assert.match(name, /^tidings_.*\.png$/);
+          const png = await readFile(await file.path());
+          assert.equal(png.toString("latin1", 1, 4), "PNG");
+          // The card with a margin of 20 px, at two pixels a pixel.
+          assert.ok(Math.abs(png.readUInt32BE(16) - (card.width + 40) * 2) <= 2, name);
+          assert.ok(png.readUInt32BE(20) > card.height * 2, name);
+          // A picture of one colour would be much smaller.
+          assert.ok(png.length > 8_000, `${name}: ${png.length} bytes`);
+          all.push(name.replace(/^tidings_(모루폰_)?|_\d+-\d+\.png$/g, ""));
+        }
+      }
+      assert.deepEqual(all, "series share volume map compare compare-share compare-parts".split(" "));
+      return `${all.length} pictures`;
+    },
+  },
+  {
+    name: "an entry of the legend hides its series",
+    async run({ page }) {
+      await page.goto("/");
+      const columns = page.locator(".ov-chart svg rect");
+      await columns.first().waitFor();
+      const before = await columns.count();
+      const entry = page.locator(".ov-legend button").first();
+      await entry.click();
+      assert.ok((await columns.count()) < before);
+      assert.equal(await entry.getAttribute("aria-pressed"), "false");
+      await entry.click();
+      assert.equal(await columns.count(), before);
+    },
+  },
+  {
+    name: "a printed page is light, without controls, and says when and where it is from",
+    options: { colorScheme: "dark" },
+    async run({ page, world }) {
+      await page.goto(world.path(KEYWORD));
+      await page.locator(".volume-chart canvas").waitFor();
+      await wait(1_000);
+      const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+      assert.equal(await theme(), "dark");
+      await page.evaluate(() => {
+        globalThis.seen = [];
+        const see = () => globalThis.seen.push(document.documentElement.dataset.theme);
+        addEventListener("beforeprint", see);
+        addEventListener("afterprint", () => setTimeout(see));
+      });
+      await page.pdf();
+      await page.waitForFunction(() => globalThis.seen.length === 2);
+      assert.deepEqual(await page.evaluate(() => globalThis.seen), ["light", "dark"]);
+      await page.emulateMedia({ media: "print" });
+      const hidden = [".side", ".feed", ".newpill", ".top .btn", ".seg"];
+      for (const selector of hidden)
+        for (const each of await page.locator(selector).all()) assert.ok(!(await each.isVisible()), selector);
+      const foot = await page.locator(".print-foot").textContent();
+      assert.match(foot, /tidings.*기준.*\/k\//);
     },
   },
   {

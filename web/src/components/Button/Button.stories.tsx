@@ -12,3 +12,5 @@ export const Danger: Story = { args: { children: "키워드 지우기", kind: "d
 export const Small: Story = { args: { children: "적용", size: "s" } };
 export const Large: Story = { args: { children: "Add keyword", size: "l", kind: "primary" } };
 export const Disabled: Story = { args: { children: "적용", disabled: true } };
+export const Busy: Story = { args: { children: "적용", disabled: true, "aria-busy": true } };
+export const LongContent: Story = { args: { children: "아주 긴 이름의 단추는 한 줄로 서요" } };

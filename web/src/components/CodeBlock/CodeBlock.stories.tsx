@@ -11,3 +11,9 @@ export const Typical: Story = {
     text: "# 예시 트윗을 보내요\ntidings sample --posts 2000 | tidings publish -",
   },
 };
+export const LongContent: Story = {
+  args: {
+    label: "트윗 보내기",
+    text: `curl -X POST ${"https://tidings.example/api/v1/tweets?".repeat(8)} \\\n  -d '{"type":"tweet.posted"}'`,
+  },
+};

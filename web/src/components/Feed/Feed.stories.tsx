@@ -1,6 +1,8 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
+import { useEffect, useRef, useState } from "react";
 import { LONG_KEYWORD, tweet } from "@/test/samples";
-import { Feed } from "./Feed";
+import { Banner } from "../Banner/Banner";
+import { Feed, type FeedProps } from "./Feed";
 
 const meta = { title: "Keyword/Feed", component: Feed } satisfies Meta<typeof Feed>;
 export default meta;
@@ -17,6 +19,39 @@ const base = {
   onAuthor: nothing,
   onHide: nothing,
 };
+const NEW = 3;
+/** New tweets come after the reader has done something that holds the feed. */
+function Busy({ press, focus = false, ...props }: FeedProps & { press?: string; focus?: boolean }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [come, setCome] = useState(false);
+  useEffect(() => {
+    if (press)
+      [...(box.current?.querySelectorAll("button") ?? [])]
+        .find((each) => each.textContent === press)
+        ?.click();
+    if (focus) box.current?.querySelector<HTMLElement>(".tweet")?.focus();
+    setCome(true);
+  }, [press, focus]);
+  const fresh = Array.from({ length: NEW }, (_, n) => tweet(-NEW + n));
+  return (
+    <div ref={box}>
+      <Feed {...props} tweets={come ? [...fresh, ...base.tweets] : base.tweets} />
+    </div>
+  );
+}
+
+/** A tweet is deleted while it is on screen. */
+function Deleting(props: FeedProps) {
+  const [gone, setGone] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setGone(true), 20);
+    return () => clearTimeout(timer);
+  }, []);
+  const [first, second, ...rest] = base.tweets;
+  if (!gone || !first || !second) return <Feed {...props} />;
+  return <Feed {...props} tweets={[first, ...rest]} gone={[{ at: second.at, id: second.id }]} />;
+}
+
 export const Typical: Story = { args: base };
 export const Loading: Story = { args: { ...base, tweets: undefined } };
 export const Empty: Story = { args: { ...base, tweets: [] } };
@@ -36,3 +71,14 @@ export const LongContent: Story = {
     tweets: [tweet(0, { text: LONG_KEYWORD.repeat(150), author: { handle: "x".repeat(64) } })],
   },
 };
+/** The list runs on while it is paused; what comes waits. */
+export const Paused: Story = { args: base, render: (args) => <Busy {...args} press="멈추기" /> };
+/** A reader who has scrolled down sees a pill. */
+export const Scrolled: Story = { args: base, render: (args) => <Busy {...args} focus /> };
+export const BucketChosen: Story = {
+  args: { ...base, live: false, banner: <Banner tone="plain">오늘 22시–23시 트윗 12건</Banner> },
+};
+export const Filtered: Story = {
+  args: { ...base, banner: <Banner tone="plain">user_1001 · 한국어</Banner>, rate: undefined },
+};
+export const Deleted: Story = { args: base, render: (args) => <Deleting {...args} /> };

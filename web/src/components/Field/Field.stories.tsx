@@ -11,3 +11,10 @@ export const Rest: Story = {
 export const ErrorState: Story = {
   args: { label: "키워드", defaultValue: "!!", error: "글자나 숫자를 한 개 이상 써 주세요" },
 };
+export const LongContent: Story = {
+  args: {
+    label: "키워드",
+    defaultValue: "아주아주긴키워드".repeat(8),
+    hint: "64자까지 쓸 수 있어요. ".repeat(6),
+  },
+};

@@ -13,3 +13,14 @@ export const Typical: Story = {
     ],
   },
 };
+export const Empty: Story = {
+  args: {
+    rows: [
+      ["종류", "–"],
+      ["순번", "–"],
+    ],
+  },
+};
+export const LongContent: Story = {
+  args: { rows: [["세대", "7d0c2a6be0f7a1c4".repeat(6)]] },
+};

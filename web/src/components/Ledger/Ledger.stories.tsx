@@ -1,5 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { ledger } from "@/test/samples";
+import { showsLoading, withStale } from "@/test/states";
 import { LedgerBadge, LedgerSum } from "./Ledger";
 
 const meta = { title: "Keyword/Ledger", component: LedgerSum } satisfies Meta<typeof LedgerSum>;
@@ -17,3 +18,7 @@ export const NotBalancedBadge: Story = {
   args: { ledger },
   render: () => <LedgerBadge ledger={{ ...ledger, folded: 4_898 }} />,
 };
+/** Counting goes on: the sides differ for a moment. */
+export const NotYet: Story = { args: { ledger: { ...ledger, folded: ledger.folded - 1 } } };
+export const Loading: Story = { args: { ledger }, render: showsLoading(22) };
+export const Stale: Story = { args: { ledger }, decorators: [withStale] };

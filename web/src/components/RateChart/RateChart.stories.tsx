@@ -1,6 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { until, wave } from "@/test/samples";
-import { showsLoading, withStale } from "@/test/states";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { RateChart } from "./RateChart";
 
 const meta = { title: "Charts/RateChart", component: RateChart } satisfies Meta<typeof RateChart>;
@@ -19,3 +19,4 @@ export const Burst: Story = {
     label: "초당 받은 기록",
   },
 };
+export const ErrorState: Story = { args: { rates, label: "초당 받은 기록" }, render: showsFailure };

@@ -27,3 +27,4 @@ export const ErrorState: Story = { args: { shards: shards(Array(16).fill(0)) }, 
 export const Burst: Story = {
   args: { shards: shards(Array.from({ length: 16 }, (_, shard) => 40_000 + shard * 900)) },
 };
+export const Empty: Story = { args: { shards: [] } };

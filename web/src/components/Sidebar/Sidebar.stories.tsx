@@ -1,4 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
+import { Navigate, Route, Routes } from "react-router";
+import { keywordPath } from "@/data/token";
 import { keyword, keywords, LONG_KEYWORD, overview, spikeOf, until } from "@/test/samples";
 import { withStale } from "@/test/states";
 import { Sidebar } from "./Sidebar";
@@ -49,4 +51,23 @@ export const Disconnected: Story = {
   args: { ...base, connection: { kind: "off", text: "인터넷 연결이 끊겼어요" } },
   render: frame,
   decorators: [withStale],
+};
+export const Selected: Story = {
+  args: base,
+  render: (args) => (
+    <Routes>
+      <Route path="*" element={<Navigate to={keywordPath("별가루단")} replace />} />
+      <Route path="/k/:token" element={<Sidebar {...args} />} />
+    </Routes>
+  ),
+};
+/** More than two hundred keywords are drawn only where they are seen. */
+export const ManyKeywords: Story = {
+  args: { ...base, keywords: Array.from({ length: 260 }, (_, n) => keyword(`키워드 ${n}`, n + 1)) },
+  render: frame,
+};
+/** The eleventh keyword and the ones after it share a colour, and have a ring. */
+export const Again: Story = {
+  args: { ...base, keywords: [...keywords].reverse() },
+  render: frame,
 };

@@ -1,6 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { wave } from "@/test/samples";
-import { withStale } from "@/test/states";
+import { showsLoading, withStale } from "@/test/states";
 import { Sparkline } from "./Sparkline";
 
 const meta = { title: "Charts/Sparkline", component: Sparkline } satisfies Meta<typeof Sparkline>;
@@ -19,3 +19,4 @@ export const Burst: Story = {
     height: 22,
   },
 };
+export const Loading: Story = { args: Typical.args, render: showsLoading(22) };

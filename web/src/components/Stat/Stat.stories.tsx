@@ -1,5 +1,5 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { showsLoading, withStale } from "@/test/states";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { Stat } from "./Stat";
 
 const meta = { title: "Basics/Stat", component: Stat } satisfies Meta<typeof Stat>;
@@ -15,3 +15,4 @@ export const VeryLarge: Story = { args: { value: 12_840_000, unit: "tweets" } };
 export const NothingBefore: Story = { args: { value: 12, unit: "건", change: { kind: "new" } } };
 export const Stale: Story = { args: Typical.args, decorators: [withStale] };
 export const Loading: Story = { args: Typical.args, render: showsLoading(64) };
+export const ErrorState: Story = { args: Typical.args, render: showsFailure };

@@ -1,6 +1,6 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { keywordNames } from "@/test/samples";
-import { showsLoading, withStale } from "@/test/states";
+import { keywordNames, LONG_KEYWORD } from "@/test/samples";
+import { showsFailure, showsLoading, withStale } from "@/test/states";
 import { WeekBars } from "./WeekBars";
 
 const meta = { title: "Charts/WeekBars", component: WeekBars } satisfies Meta<typeof WeekBars>;
@@ -39,3 +39,25 @@ export const Stale: Story = {
   decorators: [withStale],
 };
 export const Loading: Story = { args: Typical.args, render: showsLoading(200) };
+export const Empty: Story = { args: { label: "주별 합계", groups: [] }, render: Typical.render };
+export const Burst: Story = {
+  args: { label: "주별 합계", groups: [group("11.12–11.18", 0), group("11.19–11.25", 9_000)] },
+  render: Typical.render,
+};
+export const LongContent: Story = {
+  args: {
+    label: "주별 합계",
+    groups: [
+      {
+        name: "2026.10.29 (수) – 2026.11.25 (수)",
+        bars: Array.from({ length: 10 }, (_, slot) => ({
+          name: LONG_KEYWORD + slot,
+          colour: `var(--k${slot + 1})`,
+          count: 12_840_000 - slot * 900_000,
+        })),
+      },
+    ],
+  },
+  render: Typical.render,
+};
+export const ErrorState: Story = { args: Typical.args, render: showsFailure };

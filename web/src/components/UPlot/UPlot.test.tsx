@@ -1,0 +1,4 @@
+import { renderStories } from "@/test/renderStories";
+import * as stories from "./UPlot.stories";
+
+renderStories(stories);
