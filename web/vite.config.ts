@@ -64,6 +64,12 @@ const PARTS: Readonly<Record<string, string>> = {
   en: "src/i18n/en.json",
 };
 
+/**
+ * The parts of the font with Latin letters, figures and the most frequent syllables. They are loaded beside the code, so
+ * that few letters change their width after the first paint.
+ */
+const FONTS = [91, 90, 89, 88].map((part) => `PretendardVariable.subset.${part}-`);
+
 /** Writes the files of the first page into `index.html`, where `boot.js` reads them. */
 const firstParts: Plugin = {
   name: "first-parts",
@@ -84,7 +90,13 @@ const firstParts: Plugin = {
       });
       const script = '<script src="/boot.js"';
       if (!html.includes(script)) throw new Error("index.html does not load boot.js");
-      return html.replace(script, `${script} ${attributes.join(" ")}`);
+      const tags = FONTS.map((name) => {
+        const font = Object.keys(bundle ?? {}).find((file) => file.includes(name));
+        if (!font) throw new Error(`the build has no font ${name}`);
+        const attrs = { rel: "preload", as: "font", type: "font/woff2", crossorigin: true, href: `/${font}` };
+        return { tag: "link", attrs, injectTo: "head" as const };
+      });
+      return { html: html.replace(script, `${script} ${attributes.join(" ")}`), tags };
     },
   },
 };

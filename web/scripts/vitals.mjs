@@ -1,5 +1,5 @@
 // Measures how pages load on a slower machine and line: largest contentful paint and layout shifts.
-// Usage: node scripts/vitals.mjs BASE_URL [SLOWDOWN]
+// Usage: node scripts/vitals.mjs BASE_URL [SLOWDOWN] [NAME_PART]
 //
 // The line is that of Lighthouse for desktops: 10 Mbit/s and 40 ms. The processor is slowed down, by default not, as a
 // desktop's is not either.
@@ -9,7 +9,7 @@
 import { loadavg } from "node:os";
 import { chromium } from "playwright-core";
 
-const [base = "http://127.0.0.1:4820", slowdown = "1"] = process.argv.slice(2);
+const [base = "http://127.0.0.1:4820", slowdown = "1", only = ""] = process.argv.slice(2);
 const MAX_PAINT_MS = 1_500;
 const MAX_SHIFT = 0.02;
 const RUNS = 3;
@@ -93,6 +93,7 @@ for (const viewport of [
   { width: 360, height: 740 },
 ]) {
   for (const [name, path] of Object.entries(pages)) {
+    if (!name.includes(only)) continue;
     const runs = [];
     for (let run = 0; run < RUNS; run += 1) runs.push(await measure(path, viewport));
     const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

@@ -9,6 +9,7 @@ import { ApiError } from "@/data/api/client";
 import { loadAgain } from "@/data/late";
 import { LiveProvider } from "@/data/live/context";
 import { startLive } from "@/data/live/first";
+import { READY_KEY, readReady } from "@/data/ready";
 import { LanguageProvider } from "@/i18n/I18n";
 import { loadLanguage } from "@/i18n/translate";
 import { Layout } from "./Layout";
@@ -86,6 +87,9 @@ const live = startLive();
 applyUi(useUi.getState());
 const texts = loadLanguage(useUi.getState().language);
 preloadPage(location);
+// The sentence of that page is made of this answer; asked for later, it waits behind the fonts.
+if (location.pathname === "/ops")
+  void client.prefetchQuery({ queryKey: READY_KEY, queryFn: readReady, retry: false });
 await texts;
 const root = document.getElementById("root");
 if (root) {

@@ -66,7 +66,7 @@ export default function ComparePage() {
         {series && series.length > 1 ? (
           <Sentence series={series} window={window} />
         ) : (
-          <div className="headline" />
+          <div className="headline cmp-headline" />
         )}
         <Choice chosen={chosen} />
         {chosen.length < 2 ? (
@@ -170,7 +170,7 @@ function Sentence({ series, window }: { series: readonly Compared[]; window: Win
     .filter(({ before }) => before > 0)
     .sort((a, b) => b.total / b.before - a.total / a.before)[0];
   if (!most || most.total === 0) return <div className="headline" />;
-  const win = t(`win.${window}`);
+  const win = t(`win.long.${window}`);
   const grew = grown && changeOf(grown.total, grown.before).kind === "up" && grown.keyword !== most.keyword;
   return (
     <div className="headline cmp-headline">

@@ -116,7 +116,9 @@ function Content({
   const spikes = useSpikes(keyword, at);
   const ongoing = spikes.data?.spikes.find((spike) => isOngoing(spike, at ?? new Date().toISOString()));
   // What is below the chart comes after the strip of the spike, which would push it down.
-  const strip = spikes.data !== undefined || spikes.error !== undefined;
+  const strip =
+    (spikes.data !== undefined || spikes.error !== undefined) &&
+    (chart.points !== undefined || chart.error !== undefined);
   const connection = useLiveView((view) => view.connection.state);
 
   const filter: FeedFilter = {

@@ -18,11 +18,12 @@ import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { Stat } from "@/components/Stat/Stat";
 import { ApiError, api } from "@/data/api/client";
 import { quantile } from "@/data/metrics";
+import type { Ready } from "@/data/ready";
 import type { KeywordRow, Ledger as LedgerOfAll } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
 import { hourMinute, isoLocal } from "@/format/time";
 import { Text, useLanguage, useT } from "@/i18n/I18n";
-import { type Ready, useOps } from "./useOps";
+import { useOps } from "./useOps";
 import "@/components/Headline/Headline.css";
 import "./ops.css";
 

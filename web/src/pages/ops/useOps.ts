@@ -3,9 +3,10 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { bySeverity } from "@/components/KeywordStatus/KeywordStatus";
 import type { Rate } from "@/components/RateChart/RateChart";
 import type { ShardState } from "@/components/ShardLag/ShardLag";
-import { ApiError, api, need } from "@/data/api/client";
+import { api, need } from "@/data/api/client";
 import { type Metrics, parseMetrics } from "@/data/metrics";
-import type { Ledger, Readiness, Shard } from "@/data/types";
+import { READY_KEY, readReady } from "@/data/ready";
+import type { Ledger, Shard } from "@/data/types";
 
 const POLL_MS = 2_000;
 /** So many ledgers of single keywords are asked for, the troubled ones first. */
@@ -13,17 +14,6 @@ const LEDGERS = 40;
 const LEDGERS_POLL_MS = 10_000;
 const KEPT_MS = 20 * 60_000;
 const STALLED_MS = 10_000;
-
-/** An answer of `readyz`, whether it says ready or not. */
-export type Ready = Partial<Omit<Readiness, "status">> & { status: string };
-
-async function readReady(): Promise<Ready> {
-  const response = await fetch("/readyz");
-  const body: unknown = await response.json();
-  if (typeof body !== "object" || body === null) throw new ApiError(response.status, undefined, undefined);
-  const answer = body as Ready & { state?: string };
-  return { ...answer, status: response.ok ? answer.status : (answer.state ?? "starting") };
-}
 
 async function readMetrics(): Promise<{ metrics: Metrics; at: number } | null> {
   const response = await fetch("/metrics");
@@ -80,7 +70,7 @@ async function readLedgers(keywords: readonly string[]): Promise<ReadonlyMap<str
 /** Everything that the page of operations polls. */
 export function useOps() {
   const polled = { refetchInterval: POLL_MS, retry: false } as const;
-  const ready = useQuery({ queryKey: ["readyz"], queryFn: readReady, ...polled });
+  const ready = useQuery({ queryKey: READY_KEY, queryFn: readReady, ...polled });
   const sample = useQuery({ queryKey: ["metrics"], queryFn: readMetrics, ...polled }).data;
   const keywords = useQuery({
     queryKey: ["keywords"],

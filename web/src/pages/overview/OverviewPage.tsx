@@ -25,6 +25,7 @@ import { headline, isOngoing } from "@/format/headline";
 import { changeOf, exact } from "@/format/numbers";
 import { isoLocal } from "@/format/time";
 import { useOverview } from "@/hooks/topics";
+import { useMedia } from "@/hooks/useMedia";
 import { useShortcut } from "@/hooks/useShortcut";
 import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
 import { useT } from "@/i18n/I18n";
@@ -162,8 +163,8 @@ function useShares(overview: Overview) {
 }
 
 /** As many tweets as stand beside the table, so that the row ends at one height. */
-const latestRows = ({ keywords }: Overview) =>
-  Math.min(10, Math.max(5, Math.round((keywords.length * 40 + 34) / 72)));
+const latestRows = ({ keywords }: Overview, wide: boolean) =>
+  Math.min(10, Math.max(5, Math.round((keywords.length * 40 + 34) / (wide ? 64 : 72))));
 
 const CHART_TITLES = {
   "1h": "ov.chart.minute",
@@ -183,6 +184,8 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
       Number(isOngoing(b, overview.until)) - Number(isOngoing(a, overview.until)) || b.score - a.score,
   );
   const win = t(`win.${window}`);
+  // There a text takes one line.
+  const wide = useMedia("(min-width: 1920px)");
   const picture = { subject: t("nav.overview"), win, at };
   useShortcut("t", () => setTable(!table));
   const modes = [
@@ -266,7 +269,7 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
         >
           <KeywordTable keywords={overview.keywords} />
         </Card>
-        <LatestTweets className="c4" tweets={overview.latest.slice(0, latestRows(overview))} />
+        <LatestTweets className="c4" tweets={overview.latest.slice(0, latestRows(overview, wide))} />
       </div>
     </>
   );
