@@ -1,4 +1,7 @@
-/** Moves labels apart until each has its room, in the order of their heights, within the chart. */
+/**
+ * Moves labels apart until each has its room, in the order of their heights, within the chart. Labels in each other's way
+ * become a block around the mean of their places. With too many labels all of them get less room.
+ */
 export function spread<T extends { y: number }>(
   labels: readonly T[],
   room: number,
@@ -6,18 +9,21 @@ export function spread<T extends { y: number }>(
   bottom: number,
 ): T[] {
   const sorted = labels.map((label) => ({ ...label })).sort((a, b) => a.y - b.y);
-  for (let round = 0; round < 40; round += 1) {
-    for (let i = 1; i < sorted.length; i += 1) {
-      const above = sorted[i - 1];
-      const below = sorted[i];
-      if (!above || !below) continue;
-      const overlap = room - (below.y - above.y);
-      if (overlap > 0) {
-        above.y -= overlap / 2;
-        below.y += overlap / 2;
-      }
+  const step = Math.min(room, (bottom - top) / Math.max(1, sorted.length - 1));
+  // Without the room of the labels above it, each label only must not stand above the one before.
+  const blocks: { sum: number; count: number }[] = [];
+  for (const [index, { y }] of sorted.entries()) {
+    let block = { sum: y - index * step, count: 1 };
+    for (let before = blocks.at(-1); before; before = blocks.at(-1)) {
+      if (before.sum / before.count <= block.sum / block.count) break;
+      block = { sum: before.sum + block.sum, count: before.count + block.count };
+      blocks.pop();
     }
-    for (const label of sorted) label.y = Math.min(bottom, Math.max(top, label.y));
+    blocks.push(block);
   }
-  return sorted;
+  const lowest = bottom - (sorted.length - 1) * step;
+  const starts = blocks.flatMap(({ sum, count }) =>
+    Array<number>(count).fill(Math.min(lowest, Math.max(top, sum / count))),
+  );
+  return sorted.map((label, index) => ({ ...label, y: (starts[index] ?? top) + index * step }));
 }
