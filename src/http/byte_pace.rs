@@ -29,7 +29,8 @@ impl BytePace {
     const SHORTEST_WAIT: Duration = Duration::from_millis(4);
 
     /// The pace of bodies that are read: 64 MiB per second and core, which is more than a core can
-    /// ingest. After a pause, a quarter of a second of it passes at once: a whole body for each core.
+    /// ingest. After a pause, a quarter of a second of it passes at once: a whole body for each
+    /// core.
     pub fn of_bodies() -> Self {
         let cores = available_parallelism().map_or(1, NonZero::get);
         let cores = u64::try_from(cores).unwrap_or(1);

@@ -62,7 +62,7 @@ async fn files_with_hashed_names_are_kept_and_compressed_for_those_who_take_it()
     let running = Running::start().await;
     let page = running.get("/").await.text();
     let script = page
-        .split('"')
+        .split(['"', ' '])
         .find(|text| text.starts_with("/assets/") && text.ends_with(".js"))
         .unwrap();
     let plain = running.get(script).await;

@@ -36,7 +36,7 @@ async fn files_of_a_folder_replace_the_built_ones_and_nothing_beside_it_is_serve
 async fn every_file_that_the_built_page_names_is_built() {
     let page = body(&Files::Built, "index.html").await.unwrap();
     let names: Vec<&str> = page
-        .split('"')
+        .split(['"', ' '])
         .filter(|text| text.starts_with('/') && text.contains('.'))
         .collect();
     assert!(names.len() >= 3, "{page}");
