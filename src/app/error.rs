@@ -47,7 +47,7 @@ pub enum AppError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// The setting that names it.
+        /// The setting that gives the address.
         setting: &'static str,
         /// The error of the operating system.
         source: std::io::Error,

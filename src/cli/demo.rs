@@ -49,7 +49,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<CommandOutcome> {
     let mut signals = StopSignals::listen()?;
     let mut settings = invocation.settings.clone();
-    // Held until the end: dropping it removes the folder.
+    // The temporary folder is held until the command ends, because dropping it removes it.
     let scratch = if invocation.layers.is_given("data") {
         None
     } else {

@@ -1,9 +1,10 @@
 //! The events of the world: ten storylines that take turns.
 //!
-//! A stretch of time is divided into slots, and in each slot one storyline happens, as an
-//! episode. For two to three hours its keyword has many times its usual posts; hours later a second
-//! part follows. Ten slots later at the earliest, the storyline comes again with other facts, such
-//! as another model or another rival. In slots of less than a day everything happens faster.
+//! A stretch of time is divided into slots, and in each slot one storyline happens, as an episode.
+//! For two to three hours its keyword has many times its usual posts; hours later a second part
+//! follows. Ten slots are a round, in which each storyline happens once. The next round has another
+//! order, and other facts, such as another model or another rival. In slots of less than a day
+//! everything happens faster.
 
 use super::chance::{Chance, mixed};
 use super::rhythm::SEOUL_MILLIS;
@@ -11,9 +12,10 @@ use crate::events::Timestamp;
 
 /// Number of storylines.
 pub(super) const STORIES: usize = 10;
-/// Maximum length of a slot.
+/// Preferred length of a slot, in milliseconds. A schedule divides its span into rounds of ten
+/// equal slots, so a slot can be shorter, or up to half as long again.
 const SLOT_MILLIS: i64 = 36 * Timestamp::HOUR;
-/// Minimum length of a slot whose storyline begins at its hour of the day.
+/// Minimum length, in milliseconds, of a slot whose storyline begins at its hour of the day.
 const MIN_DAILY_SLOT_MILLIS: i64 = 24 * Timestamp::HOUR;
 /// In shorter slots, the parts of an episode take a larger share of the slot by this factor.
 const STRETCH: i64 = 3;
@@ -25,7 +27,7 @@ pub(super) const USUAL: u64 = 10;
 struct Story {
     name: &'static str,
     keyword: usize,
-    /// The hour of the day in Seoul at which it begins.
+    /// The hour of the day in Seoul at which the storyline begins.
     hour: i64,
     acts: [Act; 2],
 }
@@ -104,7 +106,7 @@ pub(super) struct Stir {
     pub(super) keyword: usize,
     /// Factor of the usual number of posts, in tenths.
     pub(super) times: u64,
-    /// The part whose phrases are used, 0 or 1.
+    /// Index of the storyline's part whose phrases are used: 0 or 1.
     pub(super) act: usize,
     /// The facts of the episode.
     pub(super) facts: u64,

@@ -22,7 +22,7 @@ struct HollowJson {
 pub struct Hollow {
     /// The type of the event.
     pub kind: EventKind,
-    /// When it happened (event time).
+    /// The event time: when what the event states happened.
     pub at: Timestamp,
     /// The first 16 bytes of the BLAKE3 hash of the id of the tweet.
     pub id_hash: [u8; 16],

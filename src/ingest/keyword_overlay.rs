@@ -1,4 +1,5 @@
-//! The tracked keywords as a body sees them: the views, changed by the body's earlier lines.
+//! The tracked keywords for the lines of one body: the keywords of the views, with the changes by
+//! earlier lines of the body.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ pub(super) enum TrackState {
     Untracked,
 }
 
-/// The tracked keywords as a body sees them.
+/// The tracked keywords for the lines of one body: the keywords of the views, with the changes by
+/// earlier lines of the body.
 #[derive(Debug)]
 pub(super) struct KeywordOverlay {
     tidings: Tidings,

@@ -88,7 +88,7 @@ pub struct RejectedLine {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {
-    /// The keywords of its lines are not known yet; nothing was journaled.
+    /// The keywords of the body's lines are not known yet; nothing was journaled.
     #[error("the views are still catching up with the journal")]
     Starting,
     /// The journal accepted only a part of the records.

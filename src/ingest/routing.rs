@@ -65,11 +65,11 @@ pub(super) struct Routing {
     pub(super) undecided: u64,
     /// Number of folds that were waited for.
     folds: u64,
-    /// The lines since the last fold.
+    /// The lines of this body that were routed since the last fold.
     earlier: EarlierLines,
     pub(super) group: Group,
     pub(super) report: IngestReport,
-    /// Size of the listed reasons, in bytes.
+    /// Size of the reasons that the report lists for rejected lines, in bytes.
     listed_bytes: usize,
 }
 

@@ -110,7 +110,7 @@ pub struct KeywordSettings {
 /// When a shard commits: at the limit that is reached first.
 #[derive(Debug, Clone, Copy)]
 pub struct CommitSettings {
-    /// Number of folded events.
+    /// Number of events folded since the last commit.
     pub events: u64,
     /// Time since the last commit.
     pub interval: Duration,

@@ -181,7 +181,8 @@ fn rule_effects<'a>(
 /// patterns need more states than one automaton can address, builds one automaton for each half.
 fn build(patterns: &[&str], first: usize, parts: &mut Vec<Part>) {
     let automaton = AhoCorasick::builder()
-        // The densest form, for a handful of patterns as well as for 100,000.
+        // The smallest representation of the automaton, for a handful of patterns as well as for
+        // 100,000.
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(patterns);
     if let Ok(automaton) = automaton {

@@ -93,7 +93,8 @@ impl Keys {
         if keys.len() < 2 {
             return;
         }
-        // Nearly all keys differ in their first bytes, and sorting numbers is fast.
+        // Sorts by the first bytes, the highest bits of the numbers: nearly all keys differ in
+        // them, and numbers are sorted fast.
         keys.sort_unstable();
         for alike in keys.chunk_by_mut(|a, b| a.first_bytes() == b.first_bytes()) {
             if alike.len() > 1 {

@@ -197,7 +197,7 @@ fn journal_commands_show_the_journal() {
     let listing = on_files(scratch.path(), ["journal", "ls", "--output", "json"])
         .expect_code(0)
         .json();
-    // `keyword.tracked` and two tweets.
+    // The journal has `keyword.tracked` and two tweets.
     assert_eq!(listing["head"], 3);
     assert_eq!(listing["closed_cleanly"], true);
     let tail = on_files(scratch.path(), ["journal", "tail", "-n", "2"]).expect_code(0);

@@ -26,7 +26,8 @@ fn is_obeyed(c: char) -> bool {
     ) && !matches!(c, '\n' | '\t')
 }
 
-/// Checks that the text output contains no such character and no spoofed line.
+/// Checks that the text output contains no character for which [`is_obeyed`] is true, and no
+/// spoofed line.
 fn check(what: &str, ended: &Ended) {
     for text in [&ended.stdout, &ended.stderr] {
         let found = text.chars().find(|c| is_obeyed(*c));

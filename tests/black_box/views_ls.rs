@@ -203,12 +203,12 @@ fn views_ls_copies_only_what_it_reads_and_removes_the_copy() {
     assert_eq!(listed["keywords"][0]["tweets"], 20, "{listed}");
     assert_eq!(copies(scratch.path()), Vec::<PathBuf>::new());
 
-    // Beside the data folder, so the folder for temporary files does not matter.
+    // The copy is made beside the data folder, so the folder for temporary files does not matter.
     let mut command = binary();
     command.env("TMPDIR", "/nowhere").arg("--data").arg(&data);
     run(command.args(["views", "ls"]), b"").expect_code(0);
 
-    // Removed after an error, too.
+    // The copy is also removed after an error.
     let rows = data.join("views/current/db");
     let mut bytes = fs::read(&rows).unwrap();
     bytes[10] ^= 1;

@@ -26,9 +26,9 @@ pub const KEYWORDS: [&str; 12] = [
     "honksworth",
 ];
 
-/// When the first post is, ...
+/// Start of the posts' times, inclusive.
 pub const FROM: &str = "2026-01-01T00:00:00Z";
-/// ... and before when the last one is.
+/// End of the posts' times, exclusive.
 pub const TO: &str = "2026-05-01T00:00:00Z";
 
 /// All posts of four months, each once.

@@ -19,7 +19,7 @@ fn matching(tidings: &Tidings, text: &str) -> Vec<String> {
     found.map(Keyword::to_string).collect()
 }
 
-/// Checks what is matched after [`changes`].
+/// Checks which keywords texts match after [`changes`].
 fn check(tidings: &Tidings) {
     for (text, expected) in [
         ("iphone", &["아이폰"][..]),

@@ -223,8 +223,8 @@ async fn oversized_body_is_refused_in_any_encoding() {
         )
     };
 
-    // With a Content-Length: refused before the first byte; the client gets the answer even if it
-    // continues to send.
+    // A body with a Content-Length is refused before its first byte. The client gets the answer
+    // even if it continues to send.
     let mut announced = head(&format!("Content-Length: {LENGTH}\r\n")).into_bytes();
     let mut waiting = running.connect().await;
     waiting.write_all(&announced).await.unwrap();
@@ -236,7 +236,7 @@ async fn oversized_body_is_refused_in_any_encoding() {
         (413, "body-too-large")
     );
 
-    // In chunks: refused when the limit is exceeded.
+    // A body in chunks is refused when it exceeds the limit.
     let mut chunked = head("Transfer-Encoding: chunked\r\n").into_bytes();
     for _ in 0..17 {
         chunked.extend_from_slice(b"100000\r\n");

@@ -29,9 +29,9 @@ struct Subscriber {
     topics: Value,
     client: Option<Client>,
     held: Held,
-    /// Stays disconnected for this number of comparisons.
+    /// Number of comparisons during which the client stays disconnected.
     away: u64,
-    /// Reads nothing for this number of comparisons.
+    /// Number of comparisons during which the client reads nothing.
     asleep: u64,
     /// The next line must be `subscribed`, which says whether the client resumed.
     is_opening: bool,

@@ -93,8 +93,8 @@ fn client_of_another_history_gets_a_snapshot() {
         (&common["seq"], &now["seq"], &now["mark"])
     );
 
-    // At the current position of the views, at an earlier one, and at one that only the journal
-    // knows.
+    // Clients resume at the current position of the views, at an earlier one, and at one that only
+    // the journal knows.
     let middle = half["seq"].as_u64().unwrap();
     let check = |server: &Server| {
         for (since, is_ours) in [

@@ -20,7 +20,7 @@ pub enum Fate {
 /// One keyword.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    /// Whether it is tracked; `None` before the first record.
+    /// Whether the keyword is tracked; `None` before the first record.
     pub tracked: Option<bool>,
     /// The rules of the newest `keyword.tracked`: the lists `any` and `none`.
     pub rules: [Vec<String>; 2],

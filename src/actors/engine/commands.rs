@@ -131,7 +131,8 @@ impl Tidings {
         // A separate task: the command completes and keeps its reservation when the caller is gone.
         let carried_out = tokio::spawn(async move {
             let at = this.now();
-            // An event without lists keeps the rules that another request has given meanwhile.
+            // Without rules in the request, the event has no lists, and the keyword keeps the rules
+            // that another request may have given it meanwhile.
             let event = match &rules {
                 Some(rules) => Event::keyword_tracked_by(at, rules),
                 None => Event::keyword_tracked(at),
@@ -176,7 +177,8 @@ impl Tidings {
         Ok(true)
     }
 
-    /// Waits until the keyword's shard has folded the journal head of the engine's start.
+    /// Waits until the keyword's shard has folded through the position that was the journal head
+    /// when the engine started.
     async fn be_current(&self, keyword: &Keyword) -> Result<(), CommandError> {
         let core = self.core();
         let current = core.progress.shard_is_current(core.shard_of(keyword));

@@ -247,7 +247,7 @@ impl<A: Ends + Clone> Residents<A> {
         Ok(Some((permit, catching_up)))
     }
 
-    /// Waits for a permit, until another actor of this or another shard has ended.
+    /// Waits for a permit. One becomes free when another actor of this or another shard ends.
     pub(super) async fn room(&self) -> Result<ResidentPermit, ActorProcessingErr> {
         self.limit.permit().await
     }

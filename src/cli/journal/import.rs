@@ -29,7 +29,7 @@ struct Report {
     resumed: u64,
     digest: String,
     records_digest: String,
-    /// Number of records that differ from the export.
+    /// Number of rejected payloads that were shortened.
     cut: u64,
     retimed: u64,
     rejected: u64,
@@ -42,11 +42,11 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Carried {
     from: String,
-    /// The keyword today; `null` when it is no longer valid.
+    /// The keyword in the present normal form; `null` when it is no longer valid.
     to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Another keyword has the same normal form now.
+    /// True when another keyword has the same present normal form.
     joined: bool,
     records: u64,
 }

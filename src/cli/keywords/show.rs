@@ -13,11 +13,11 @@ use crate::cli::output::plain;
 use crate::cli::table::{Column, aligned};
 use crate::events::{Keyword, Timestamp, Token};
 
-/// Number of words of each window.
+/// Maximum number of words shown for each window.
 const TOP_WORDS: usize = 10;
-/// Number of authors.
+/// Maximum number of authors shown.
 const TOP_AUTHORS: usize = 5;
-/// Number of spikes.
+/// Maximum number of spikes shown.
 const LATEST_SPIKES: usize = 5;
 
 /// A keyword with what its views say.
@@ -27,7 +27,7 @@ pub(super) struct ShownKeyword {
     listed: Listed,
     ledger: Ledger,
     words: TopWords,
-    /// The authors of 7 days.
+    /// The most frequent authors of the last 7 days.
     authors: Ranking,
     /// The latest spikes of the last 30 days, newest first.
     spikes: Vec<Spike>,

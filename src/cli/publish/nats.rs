@@ -17,7 +17,7 @@ use crate::journal::{Appended, JetStreamPublisher, JournalError};
 
 /// Time limit for the retries of unacknowledged records.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// First pause between two tries; each further pause is twice as long, up to the longest.
+/// First pause between two tries. Each further pause is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 

@@ -68,7 +68,8 @@ mod tests {
     use unicode_normalization::char::canonical_combining_class;
     use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
-    /// Every character that can be assigned. The planes above these are private use only.
+    /// Every character of the planes to which Unicode has assigned characters. Planes 15 and 16 are
+    /// left out: they are for private use.
     fn every_character() -> impl Iterator<Item = char> {
         ('\0'..='\u{323ff}').chain('\u{e0000}'..='\u{e0fff}')
     }

@@ -70,7 +70,7 @@ macro_rules! event_types {
                 }
             }
 
-            /// When it happened (event time).
+            /// The event time: when what the event states happened.
             pub const fn at(&self) -> Timestamp {
                 match self {
                     $(Self::$name(event) => event.at,)*

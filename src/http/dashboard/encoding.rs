@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, header};
 pub enum Encoding {
     /// The bytes are not compressed.
     Identity,
-    /// As `gzip`.
+    /// Compressed with gzip: content coding `gzip`.
     Gzip,
-    /// As `br`.
+    /// Compressed with Brotli: content coding `br`.
     Brotli,
 }
 

@@ -24,7 +24,7 @@ pub enum Files {
     Folder(PathBuf),
 }
 
-/// The folder of another build has no page.
+/// The folder in `http.ui_dir` has no readable page.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{} cannot be read; http.ui_dir names a folder with a build of the dashboard, such as web/dist",

@@ -29,7 +29,7 @@ pub struct ResourceEntry {
     pub name: &'static str,
     /// Path of the route, with `{token}` for a keyword.
     pub path: &'static str,
-    /// Whether it answers about one keyword or about many.
+    /// Whether the resource answers about one keyword or about many.
     pub scope: Scope,
     /// Parameters of the route, without `min_seq`.
     pub parameters: &'static [Parameter],

@@ -41,7 +41,8 @@ pub(super) async fn of_keyword<R: KeywordResource>(
     .await
 }
 
-/// Answers a GET of a resource of one keyword among others. `min_seq` is met by all keywords.
+/// Answers a GET of a resource of one keyword among others. Waits until all keywords have reached
+/// `min_seq`, not only the one in the path.
 pub(super) async fn joined<R: JoinedResource>(
     State(http): State<Http>,
     request: Request,

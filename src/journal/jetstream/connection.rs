@@ -32,8 +32,8 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Minimum time between two renewals of a working connection.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
-/// A connection without answers to requests for this long is renewed, even if it delivers other
-/// messages.
+/// A connection without answers to requests for this long is renewed, even if appends are
+/// acknowledged.
 const USELESS_AFTER: Duration = Duration::from_secs(15);
 
 /// A connection, and the number of its changes (lost or made again).
@@ -53,8 +53,8 @@ pub(super) struct LinkHealth {
     renewed: Option<Instant>,
     /// The time since which requests get no answer, if the last one got none.
     silent: Option<Instant>,
-    /// When a message other than an answer to a request was last received, such as an
-    /// acknowledgement.
+    /// The time of the last acknowledgement of an append. Acknowledgements are not answers to
+    /// requests.
     heard: Option<Instant>,
 }
 
@@ -64,8 +64,8 @@ impl LinkHealth {
         self.complaint = Some(complaint);
     }
 
-    /// Whether the connection is useless. One late answer is not enough: either nothing at all is
-    /// received, or no request has been answered for a long time.
+    /// Whether the connection is useless. One late answer is not enough: either no append is
+    /// acknowledged either, or no request has been answered for a long time.
     fn is_useless(&self) -> bool {
         let silent = self.silent.map_or(Duration::ZERO, |since| since.elapsed());
         let hears = self.heard.is_some_and(|at| at.elapsed() < RENEW_EVERY);
@@ -172,7 +172,7 @@ impl Link {
         health.silent = None;
     }
 
-    /// Notes a message that is not an answer.
+    /// Notes an acknowledgement of an append.
     pub(super) fn hears(&self) {
         lock(&self.health).heard = Some(Instant::now());
     }

@@ -87,7 +87,7 @@ fn walk(dir: &Path) -> (Vec<(u64, Vec<u8>)>, Vec<JournalError>) {
 struct Unit {
     start: usize,
     end: usize,
-    /// The last sequence before it.
+    /// The last sequence before this range.
     after: u64,
     /// The number of its group in the file; `None` for the header of the segment.
     group: Option<usize>,

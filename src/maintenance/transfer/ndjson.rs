@@ -69,7 +69,7 @@ impl Header {
         self.normal_form.unwrap_or(1)
     }
 
-    /// The first line up to the number of its first sequence.
+    /// The start of an export's first line, up to the value of `first`.
     pub(super) fn before_first(incarnation: Incarnation) -> String {
         format!("{{\"tidings_journal\":{VERSION},\"incarnation\":\"{incarnation}\",\"first\":")
     }

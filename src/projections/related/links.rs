@@ -57,9 +57,9 @@ impl KeptResult for NewestWords {
 /// What is known of the newest tweets of a window.
 #[derive(Debug)]
 pub(super) enum Newest {
-    /// Their texts, which are not analysed yet.
+    /// The texts of the tweets, which are not analysed yet.
     Texts(NewestTexts),
-    /// Their words.
+    /// The words of the tweets.
     Words(Arc<NewestWords>),
 }
 

@@ -195,8 +195,8 @@ impl<'a> Expectations<'a> {
         median.map_or(LEVEL_ONE, |(ratio, _)| (*ratio).clamp(least, greatest))
     }
 
-    /// The tweets of a block, divided by those of the same block in the weeks before; and its
-    /// weight.
+    /// The ratio of the tweets of a block to the base of its hours, in units of 1 / [`LEVEL_ONE`];
+    /// and the weight of this ratio, which is the base.
     fn ratio(&mut self, block: i64) -> (u64, u64) {
         let position = self.index_of(block);
         if let Some(known) = self.ratios.get(position).filter(|(_, base)| *base > 0) {

@@ -3,7 +3,7 @@
 /// Maximum number of samples.
 const MAX: usize = 12;
 
-/// The weights are less than this.
+/// Upper bound of a weight, exclusive.
 const WEIGHTS: u64 = 4;
 
 /// At most twelve numbers below 2^62, each with a weight of 1 to 3.

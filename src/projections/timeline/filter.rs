@@ -6,8 +6,8 @@ use super::query::{TimelineQuery, tweet_of};
 use crate::events::normal_form;
 use crate::projections::{RowKey, Rows, RowsError};
 
-/// A tweet costs at least a quarter of its size in the page. This bounds queries over tweets with
-/// little text and long other fields too.
+/// Divides the encoded size of a tweet: the cost of reading the tweet is at least a quarter of this
+/// size, in bytes. This bounds queries over tweets with little text and long other fields, too.
 const MIN_PART_OF_ENTRY: usize = 4;
 
 /// The decision of a filter about one tweet.

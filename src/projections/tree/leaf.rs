@@ -13,7 +13,7 @@ use crate::events::Sequence;
 use crate::projections::row_format::RowFormat;
 use crate::projections::rows::{RowKey, RowsError};
 
-/// The version of rows with entries of today's form.
+/// The version of rows with entries of the present form.
 const VERSION: u8 = 2;
 /// The version of rows with entries of the earlier form.
 const PLAIN_VERSION: u8 = 1;
@@ -100,7 +100,7 @@ impl Leaf {
     }
 }
 
-/// The entries of a row, in today's form.
+/// The entries of a row, in the present form.
 pub(super) fn entries_of<'r>(
     format: &RowFormat,
     key: &RowKey,

@@ -6,7 +6,7 @@
 use super::entry::{read_length, write_entry};
 use crate::projections::varint::read_varint;
 
-/// Returns the entries in today's form.
+/// Returns the entries in the present form.
 pub(super) fn upcast(mut plain: &[u8]) -> Result<Vec<u8>, &'static str> {
     let cut = "an entry is cut";
     let mut entries = Vec::with_capacity(plain.len());

@@ -27,7 +27,7 @@ fn entries(rows: &MemoryRows, from: &[u8]) -> Vec<(Vec<u8>, u64)> {
     out
 }
 
-/// A key of several possible lengths, so that leaves split.
+/// Makes a key of 3 to 123 bytes, long enough that leaves split.
 fn key(number: u16) -> Vec<u8> {
     let mut key = format!("{:03}", number % 400).into_bytes();
     key.resize(3 + usize::from(number % 7) * 20, b'x');

@@ -14,7 +14,7 @@ use crate::store::{ShardRows, StoreError, Views};
 /// The entries of all tracked keywords.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// The rows of each shard from which it was built.
+    /// The rows from which the index was built, by shard.
     shards: Vec<Weak<ShardRows>>,
     /// The time of the last query.
     pub(super) asked: Instant,
@@ -114,7 +114,8 @@ impl Known {
                 if !summary.tracked {
                     return Ok(None);
                 }
-                // A merge moves the runs to other rows, so they are read again.
+                // After a change of the keyword the ids are read again, because a merge may have
+                // moved their runs to other rows.
                 if *of != summary.as_of {
                     *ids = Ids::hydrate(rows, &summary.id_runs)?;
                     *of = summary.as_of;

@@ -87,8 +87,8 @@ fn counts<'a>(posts: &[&'a Post], by: &str) -> HashMap<&'a str, u64> {
     }
 }
 
-/// Keys with their counts: the highest count first, equal ones in the order of the bytes of their
-/// keys.
+/// Keys with their counts: the highest count first, keys of equal count in the order of their
+/// bytes.
 fn ordered<'a>(counts: &HashMap<&'a str, u64>) -> Vec<(&'a str, u64)> {
     let mut ordered: Vec<_> = counts.iter().map(|(key, count)| (*key, *count)).collect();
     ordered.sort_by_key(|(key, count)| (Reverse(*count), *key));

@@ -159,7 +159,8 @@ impl Actor for RootActor {
 }
 
 impl RootState {
-    /// The contradiction to the views, after the journal was found to be another one.
+    /// Describes the contradiction for a journal that was found to be another one than the views
+    /// were made from. `read` is the folded position that the journal contradicts, with its hash.
     fn contradiction(&self, read: Option<(Sequence, RecordHash)>) -> Contradiction {
         let now = self.core.journal.incarnation();
         let of = self.children.as_ref();

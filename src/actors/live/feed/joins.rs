@@ -53,7 +53,7 @@ impl Drop for Work {
     }
 }
 
-/// A joined answer that was made.
+/// A joined answer that is finished: its task has made it, and the feed actor has not taken it.
 pub(super) struct FinishedJoin {
     number: u64,
     pub(super) topic: PolledTopic,
@@ -71,7 +71,7 @@ type MadeAnswer = Result<Option<PolledAnswer>, StoreError>;
 /// How an answer was made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Making {
-    /// [`FeedContext::background_changes`] before the answer.
+    /// The value of [`FeedContext::background_changes`] before the answer was begun.
     pub(super) background: u64,
     pub(super) made: Instant,
     /// The time that it took, without waits for other answers.

@@ -57,7 +57,7 @@ pub(super) struct SnapshotCache {
 }
 
 impl SnapshotCache {
-    /// Counts on from this many rounds, which were before the channel.
+    /// Sets the number of rounds that have started before this channel was made.
     pub(super) const fn begin_after(&mut self, rounds: u64) {
         self.rounds = rounds;
     }

@@ -256,7 +256,7 @@ impl Subscription {
             };
             let recovered = match opening.recovery(context, feed) {
                 Recovery::Later => return Err(TakeOutcome::Later),
-                // The answer of the journal wakes the session.
+                // The session is woken when the journal has answered.
                 Recovery::Asked => return Err(TakeOutcome::All),
                 Recovery::Snapshot => false,
                 Recovery::At(cursor) => self.resume_at(cursor, may_wait),

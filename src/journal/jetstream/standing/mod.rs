@@ -133,7 +133,8 @@ impl Keeper {
         }
     }
 
-    /// Notes a message of the server that is not an answer to a request for the state.
+    /// Notes that the server has acknowledged an append. This is not an answer to a request for the
+    /// state.
     pub(super) fn hears(&self) {
         self.link.hears();
     }

@@ -1,8 +1,9 @@
 //! Writes groups: one frame, one write and one sync for each group.
 //!
-//! After a failed write the log is *stalled*. It refuses groups of that size and larger, until
-//! [`Writer::repair`] has brought the disk into a known state and has tested that it can be
-//! written.
+//! After a failed write the log is *stalled*, until [`Writer::repair`] has brought the disk into a
+//! known state and has tested that it can be written. A stalled log refuses a group that is not
+//! smaller than the failed one. It refuses every group if the failed write may have left unknown
+//! bytes on the disk, or if the segment is full.
 
 mod repair;
 mod stall;

@@ -17,7 +17,7 @@ pub(super) struct ImportBatch<'a> {
     /// The last sequence of the export, if it is known.
     end: Option<Sequence>,
     records: Vec<Record>,
-    /// Size of their lines, in bytes.
+    /// Size of the records' lines in the export, in bytes.
     bytes: usize,
 }
 

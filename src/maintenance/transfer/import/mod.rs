@@ -37,7 +37,7 @@ pub struct Imported {
     pub resumed: u64,
     /// The digest of the export.
     pub digest: String,
-    /// The digest of the lines of its records.
+    /// The digest of the lines of the export's records.
     pub records_digest: String,
     /// Numbers of records that differ from the export.
     pub changes: ImportChanges,

@@ -58,8 +58,8 @@ pub(super) fn entry_in<'n>(buckets: &Buckets, name: &'n [u8]) -> Option<(u32, &'
     buckets.numbers.contains(&bucket).then_some((bucket, key))
 }
 
-/// The hours that have to be read. The background has no limit of words, so a day has the sums of
-/// its hours.
+/// The costs of reading the background. An hour costs 1. The background has no limit of words, so a
+/// day is always the sum of its hours.
 pub(super) struct HourCosts<'r> {
     pub(super) rows: &'r dyn Rows,
     pub(super) span: &'r Span,

@@ -45,7 +45,8 @@ impl FeedState {
         }
         self.context.feed.deliver(time.now).await;
         if !wanted_again.is_empty() {
-            // The subscribers of the answers that are put now wait no longer.
+            // Requests a snapshot again only after the joined answer was delivered: the subscribers
+            // that have taken that answer no longer wait.
             let feed = &self.context.feed;
             wanted_again.iter().for_each(|topic| feed.want_again(topic));
             myself.cast(FeedMessage::Serve)?;

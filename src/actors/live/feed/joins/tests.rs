@@ -26,7 +26,7 @@ use crate::telemetry::Metrics;
 /// Time limit of a wait that only a failing test reaches.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Encodes nothing: answers in the making are not encoded.
+/// An encoder that encodes nothing. Joined answers are encoded after the feed has taken them.
 #[derive(Debug)]
 struct NoEncoder;
 
@@ -84,12 +84,12 @@ impl Encoder for NoEncoder {
     }
 }
 
-/// Sends the time at which it is asked. The channel closes when the query is dropped, which is
-/// when nothing works on its answer.
+/// A query that sends the time at which it is asked. The channel closes when the query is dropped,
+/// which means that no task works on its answer.
 #[derive(Debug)]
 struct Asked {
     times: UnboundedSender<Timestamp>,
-    /// Whether it reads the views until that fails.
+    /// Whether the query reads the views until a read fails.
     is_endless: bool,
 }
 
@@ -189,7 +189,7 @@ impl Fixture {
     }
 }
 
-/// Waits for the next time, or for the end of all work on the answer.
+/// Waits for the next time that an [`Asked`] query sends; `None` when no task works on its answer.
 async fn next(asked: &mut UnboundedReceiver<Timestamp>) -> Option<Timestamp> {
     let next = tokio::time::timeout(DEADLINE, asked.recv()).await;
     next.expect("the work does not end")

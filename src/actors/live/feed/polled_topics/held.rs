@@ -35,7 +35,7 @@ pub(super) struct Held {
     /// True when a later snapshot had another answer than `pushed`, so that a subscriber holds that
     /// answer.
     pub(super) is_pushed_outdated: bool,
-    /// [`FeedContext::background_changes`] before the last answer was made.
+    /// The value of [`FeedContext::background_changes`] before the last answer was begun.
     pub(super) background: u64,
     pub(super) made: Instant,
     pub(super) cost: Duration,

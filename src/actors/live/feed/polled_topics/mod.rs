@@ -193,7 +193,7 @@ impl PolledTopics {
         Ok(Some(snapshot))
     }
 
-    /// Holds an answer that new subscribers get.
+    /// Keeps an answer as the one that new subscribers get, and returns its snapshot.
     async fn give_out(
         &mut self,
         context: &FeedContext,

@@ -171,7 +171,8 @@ impl Feed {
         }
     }
 
-    /// Delivers to all waiting subscribers. Never called by a fold.
+    /// Lets all subscribers that wait take messages and write them to their clients. Folds never
+    /// call this.
     pub(super) async fn deliver(&self, now: Timestamp) {
         self.subscribers.deliver(now).await;
     }
