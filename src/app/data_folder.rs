@@ -190,7 +190,8 @@ impl DataFolder {
 impl Drop for DataFolder {
     fn drop(&mut self) {
         if let Lock::Exclusive(file) = &self.lock {
-            // The content may stay: it is read only while a process holds the lock.
+            // An error is ignored, because the content of the lock file is read only while a
+            // process holds the lock.
             let _ = file.set_len(0);
         }
     }

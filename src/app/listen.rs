@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::error::AppError;
 use crate::telemetry::whole;
 
-/// Open files reserved for the journal, the views, NATS and metrics. When the process may have
-/// fewer than twice as many, half of its open files are reserved.
+/// Number of open files reserved for the journal, the views, NATS and metrics. If the process may
+/// open fewer than twice this number, half of its open files are reserved.
 const RESERVED_FILES: u64 = 512;
 
 /// Maximum number of connections that wait to be accepted. It is large because all clients

@@ -120,8 +120,9 @@ impl ViewsLook {
 struct ViewsCopy(PathBuf);
 
 impl ViewsCopy {
-    /// Maximum number of attempts to remove the folder.
+    /// Maximum number of attempts to remove the folder of the copy.
     const TRIES: u32 = 100;
+    /// Pause between two attempts.
     const PAUSE: Duration = Duration::from_millis(20);
 }
 
@@ -277,7 +278,7 @@ struct OnlyReadRejectedLog(Arc<dyn RejectedLog>);
 
 #[async_trait]
 impl RejectedLog for OnlyReadRejectedLog {
-    /// Writes nothing: a server that can write folds the same records again.
+    /// Writes nothing: a server folds the same records again, and writes their entries then.
     async fn append(&self, _: Vec<RejectedEntry>) -> Result<u64, JournalError> {
         Ok(0)
     }

@@ -249,7 +249,7 @@ impl Done {
         Ok(())
     }
 
-    /// The JSON form.
+    /// The re-driven and the rejected entries as the members of the JSON output.
     fn listed(&self) -> Vec<Redriven> {
         let redriven = self.redriven.named().iter();
         let rejected = self.rejected.named().iter();

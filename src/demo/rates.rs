@@ -193,7 +193,7 @@ impl Rates {
         }
     }
 
-    /// The rhythm at a time. In a live part nights are less quiet and evenings less busy.
+    /// The rhythm at `moment`. In a live part nights are less quiet and evenings less busy.
     fn rhythm(&self, moment: Timestamp) -> Rhythm {
         let Rhythm { korean, english } = Rhythm::at(moment);
         if self.is_live {
@@ -206,7 +206,7 @@ impl Rates {
         }
     }
 
-    /// The popularity of a keyword at a time, in percent.
+    /// The popularity of a keyword at `moment`, in percent.
     fn drift(&self, keyword: u64, moment: Timestamp) -> u64 {
         let period = moment.millis().div_euclid(DRIFT_MILLIS);
         let part = moment.millis().rem_euclid(DRIFT_MILLIS) * 100 / DRIFT_MILLIS;
@@ -215,7 +215,7 @@ impl Rates {
         (at(period) * (100 - part) + at(period + 1) * part) / 100
     }
 
-    /// The growth at a time, in percent.
+    /// The growth at `moment`, in percent.
     fn growth(&self, moment: Timestamp) -> u64 {
         let length = (self.to.millis() - self.from.millis()) / RISING_PART;
         let since = moment.millis() - (self.to.millis() - length);

@@ -7,22 +7,25 @@ pub(super) const SEOUL_MILLIS: i64 = 9 * Timestamp::HOUR;
 
 type Day = [u64; 24];
 
-/// Korean posts an hour, Monday through Friday: lunch, and an evening that peaks at ten.
+/// Relative number of Korean posts in each hour of the day, Monday through Friday: lunch, and an
+/// evening that peaks at ten.
 const WEEKDAY: Day = [
     60, 38, 24, 16, 12, 14, 26, 48, 62, 58, 56, 60, 82, 70, 60, 60, 62, 70, 86, 96, 108, 122, 126,
     96,
 ];
-/// Korean posts an hour on Saturday and Sunday: late nights, late mornings, busier afternoons.
+/// Relative number of Korean posts in each hour of Saturday and Sunday: late nights, late mornings,
+/// busier afternoons.
 const WEEKEND: Day = [
     84, 62, 42, 28, 18, 14, 16, 24, 38, 56, 74, 86, 92, 90, 90, 92, 94, 96, 100, 104, 114, 124,
     118, 88,
 ];
-/// English posts by the hour in Seoul. Their authors live all over the world.
+/// Relative number of English posts in each hour of the day in Seoul. The authors live all over the
+/// world.
 const ENGLISH: Day = [
     66, 66, 68, 70, 72, 74, 72, 70, 72, 76, 78, 76, 70, 62, 54, 50, 48, 48, 50, 54, 58, 60, 62, 64,
 ];
 
-/// The relative number of posts at a time, in Korean and in English.
+/// The relative number of posts at one moment, in Korean and in English.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rhythm {
     /// In Korean, about 1,000 on average.
@@ -32,7 +35,7 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    /// The rhythm at a time. It changes linearly between the middles of two hours.
+    /// The rhythm at `moment`. It changes linearly between the middles of two hours.
     pub(super) fn at(moment: Timestamp) -> Self {
         let local = moment.millis() + SEOUL_MILLIS - Timestamp::HOUR / 2;
         let part = local.rem_euclid(Timestamp::HOUR) / Timestamp::MINUTE;
@@ -46,7 +49,7 @@ impl Rhythm {
     }
 }
 
-/// Korean posts in an hour that is counted from 1970-01-01T00:00 in Seoul.
+/// Relative number of Korean posts in an hour that is counted from 1970-01-01T00:00 in Seoul.
 fn korean(hour: i64) -> u64 {
     // 1970-01-01 was a Thursday. Friday evening belongs to the weekend, Sunday night does not.
     let of_week = (hour + 3 * 24).rem_euclid(7 * 24);

@@ -81,25 +81,25 @@ const ALL: [Story; STORIES] = [
     story("viral", 11, 21, (150, 150), (720, 60, 60)),
 ];
 
-/// A storyline that happens at a time.
+/// A storyline that happens once, at its own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Episode {
     /// The storyline, such as `launch`.
     pub story: &'static str,
-    /// Index of its keyword.
+    /// Index of the storyline's keyword.
     pub(super) keyword: usize,
-    /// Start of its first part.
+    /// Start of the first part.
     pub start: Timestamp,
-    /// End of its first part. Until then the keyword has several times its usual posts.
+    /// End of the first part. Until then the keyword has several times its usual posts.
     pub end: Timestamp,
-    /// Start and end of its second part.
+    /// Start and end of the second part.
     pub second: (Timestamp, Timestamp),
     /// Determines the facts of this episode.
     pub(super) facts: u64,
     times: [u64; 2],
 }
 
-/// The effect of an episode on its keyword at a time.
+/// The effect of an episode on its keyword at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stir {
     /// Index of the keyword.
@@ -182,7 +182,7 @@ impl Schedule {
         found.filter(move |episode| episode.start < to)
     }
 
-    /// The episodes that may affect their keywords at a time.
+    /// The episodes that may affect their keywords at `moment`.
     pub(super) fn around(&self, moment: Timestamp) -> impl Iterator<Item = Episode> {
         let now = self.number(moment);
         (now - 2..=now).filter_map(|number| self.episode(number))
@@ -200,7 +200,7 @@ impl Schedule {
 }
 
 impl Episode {
-    /// The effect on the keyword at a time, if there is one.
+    /// The effect on the keyword at `moment`, if there is one.
     pub(super) fn stir(&self, moment: Timestamp) -> Option<Stir> {
         let parts = [(self.start, self.end), self.second];
         let stirs = parts.into_iter().zip(self.times).zip(0..);
@@ -218,7 +218,7 @@ impl Episode {
     }
 }
 
-/// The factor of a part at a time: constant between start and end, then falling.
+/// The factor of a part at `moment`: constant between start and end, then falling.
 fn times_at(moment: Timestamp, start: Timestamp, end: Timestamp, times: u64) -> Option<u64> {
     let since = moment.millis() - start.millis();
     let length = end.millis() - start.millis();

@@ -45,7 +45,7 @@ const HOLLOW: u8 = 3;
 pub struct Undecodable {
     /// The payload, unchanged.
     pub payload: Bytes,
-    /// Why it is not an event.
+    /// Why the payload is not an event.
     pub reason: String,
 }
 

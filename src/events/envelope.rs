@@ -51,7 +51,7 @@ pub enum KeywordRecord {
     Rejected {
         /// The payload, unchanged.
         payload: Bytes,
-        /// Why it is refused.
+        /// Why the payload is refused.
         reason: String,
     },
     /// What is left of an erased event. It has the hash of that event.

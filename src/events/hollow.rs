@@ -74,7 +74,7 @@ impl Hollow {
         })
     }
 
-    /// The part of the event that its hash covers, which an erasure keeps.
+    /// The part of the event that the record's hash covers, which an erasure keeps.
     pub const fn identity(&self) -> RecordIdentity {
         RecordIdentity {
             kind: self.kind,

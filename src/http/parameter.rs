@@ -20,11 +20,11 @@ pub struct Head {
 /// The use of a parameter in the live topic of its resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveUse {
-    /// The topic takes it, with the same meaning.
+    /// The topic takes the parameter, with the same meaning.
     Same,
-    /// The topic takes it, with this meaning.
+    /// The topic takes the parameter, with this meaning.
     Described(&'static str),
-    /// The topic does not take it.
+    /// The topic does not take the parameter.
     None,
 }
 
@@ -163,7 +163,7 @@ impl Parameter {
         self.head().name
     }
 
-    /// Whether a query may repeat it.
+    /// Whether a query may repeat the parameter.
     pub const fn is_repeatable(&self) -> bool {
         matches!(self, Self::Keywords(_))
     }
@@ -177,7 +177,7 @@ impl Parameter {
         }
     }
 
-    /// The JSON schema of its value.
+    /// The JSON schema of the parameter's value.
     pub fn schema(&self) -> Value {
         match self {
             Self::Number(Number {

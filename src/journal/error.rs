@@ -107,7 +107,7 @@ pub enum JournalError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// Why it cannot be read.
+        /// Why the file cannot be read.
         what: String,
     },
     /// The NATS server refused a request or did not answer.

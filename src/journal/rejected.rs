@@ -40,7 +40,7 @@ pub struct RejectedEntry {
     /// The code of the reason, if it was stored: 1 to [`MAX_CODE_BYTES`] bytes of `a-z 0-9 _`.
     #[serde(skip)]
     pub code: Option<String>,
-    /// Why it was rejected.
+    /// Why the record was rejected.
     pub reason: String,
     /// The length of the whole payload in bytes.
     pub length: u64,
@@ -88,8 +88,9 @@ pub struct RejectedPage {
     bytes: usize,
 }
 
-/// Maximum number of entries of a page. The next constant limits its bytes.
+/// Maximum number of entries of a page.
 const MAX_PAGE_ENTRIES: usize = 1_000;
+/// Size of a page, in bytes, at which it is full.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl RejectedPage {

@@ -20,7 +20,7 @@ pub struct BackgroundDifference {
     pub times: Range<Timestamp>,
     /// Number of counts that differ.
     pub counts: u64,
-    /// The first of them.
+    /// The first count that differs.
     pub first: CountDifference,
 }
 

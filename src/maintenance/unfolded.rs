@@ -26,7 +26,7 @@ pub struct UnfoldedShard {
     pub shard: ShardId,
     /// The checkpoint of the shard.
     pub position: Sequence,
-    /// Number of its events beyond the checkpoint.
+    /// Number of events of the shard beyond the checkpoint.
     pub events: u64,
 }
 

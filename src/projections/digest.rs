@@ -53,7 +53,8 @@ impl Digest {
     }
 }
 
-/// Adds the rules of a keyword, the lists and texts with their lengths.
+/// Adds the rules of a keyword to a hash: each list after its length, and each text after its
+/// length.
 fn add_rules(rules: &KeywordRules, hasher: &mut blake3::Hasher) {
     let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
     for list in [rules.any(), rules.none()] {

@@ -20,7 +20,7 @@ pub type AnyResult = Arc<dyn Any + Send + Sync>;
 
 /// A result that rows can keep.
 pub trait KeptResult: Any + Send + Sync {
-    /// The memory that it takes, in bytes.
+    /// The memory that the result takes, in bytes.
     fn bytes(&self) -> usize;
 }
 

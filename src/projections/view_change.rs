@@ -25,9 +25,9 @@ pub enum TweetChange {
     Engaged {
         /// The position of the tweet in the timeline.
         key: TweetKey,
-        /// The position of the tweet in the timeline.
+        /// The id of the tweet.
         id: TweetId,
-        /// All its metrics after the change.
+        /// All metrics of the tweet after the change.
         metrics: TweetMetrics,
     },
     /// The tweet left the views.

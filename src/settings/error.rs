@@ -56,7 +56,7 @@ pub enum SettingsError {
     Form {
         /// The flag or variable.
         name: String,
-        /// The form it should have.
+        /// The form that the flag or variable should have.
         form: &'static str,
     },
 }

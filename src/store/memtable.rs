@@ -36,7 +36,7 @@ pub(super) struct StoredRuns {
     /// The number of the next run.
     pub(super) next: u64,
     pub(super) count: usize,
-    /// Bytes of their records.
+    /// Size of the runs' records, in bytes.
     pub(super) bytes: usize,
     /// Whether the runs have records of lost tweets.
     pub(super) has_losses: bool,

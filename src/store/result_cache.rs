@@ -67,7 +67,7 @@ struct Held {
     owners: HashMap<Owner, OfOwner>,
     /// Number of owners at which those without results are forgotten next.
     forgets_at: usize,
-    /// The results by their last use.
+    /// The keys of the results by the number of their last use.
     by_use: BTreeMap<u64, (Owner, ResultKey)>,
 }
 

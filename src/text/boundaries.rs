@@ -11,8 +11,9 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 /// boundaries at once.
 const CHECKED_ALONE: u32 = 8;
 
-/// The boundaries of one text. The first positions that need the tables are checked one by one;
-/// after [`CHECKED_ALONE`] of them all boundaries are found at once.
+/// The boundaries of one text. The first [`CHECKED_ALONE`] positions between characters that can
+/// belong to one cluster are checked one by one. At the next such position all boundaries are found
+/// at once.
 #[derive(Debug)]
 pub(super) struct Boundaries<'t> {
     text: &'t str,

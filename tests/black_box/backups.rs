@@ -220,7 +220,7 @@ fn export_refuses_other_files_and_leaves_them_unchanged() {
         fs::read_to_string(scratch.path().join("behind")).unwrap(),
         right
     );
-    // The command resumes its own unfinished file.
+    // The command resumes a file that it has not finished.
     for length in [0, 1, 20, 80, 300] {
         fs::write(&link, &right[..length]).unwrap();
         ended(export(&data, &link)).expect_code(0);

@@ -62,7 +62,7 @@ fn live(data: &Path, strace: &[&str], sent: &mut Sent) -> (ExitStatus, String) {
 struct Call {
     /// The call's name.
     name: String,
-    /// The file or folder that it touches, relative to the data folder.
+    /// The file or folder that the call touches, relative to the data folder.
     path: String,
     /// The number of the call, counted per thread and path.
     count: u64,

@@ -136,8 +136,8 @@ async fn restart_rebuilt_views_and_second_engine_match_alike() {
     tidings.shutdown().await.unwrap();
 }
 
-/// A body that names a new keyword journals `keyword.tracked` without lists. A request for rules
-/// can be journaled before it.
+/// A body that names a new keyword journals `keyword.tracked` without lists. Before this event, a
+/// request can journal one with rules.
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_stay_when_a_tracked_event_without_lists_is_journaled_after_them() {
     let folder = tempfile::tempdir().unwrap();

@@ -211,7 +211,7 @@ fn views_follow_a_restored_backup() {
     wait_for(&server, (0..50).chain(100..110));
     server.stop();
 
-    // The backup lacks some of them.
+    // The backup lacks some of the folded records.
     restore();
     let server = restart();
     wait_for(&server, 0..50);

@@ -142,7 +142,7 @@ impl Nats {
         });
     }
 
-    /// The folder of its streams.
+    /// The folder of the server's streams.
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }

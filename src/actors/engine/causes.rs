@@ -40,7 +40,7 @@ impl Waiting {
         }
     }
 
-    /// The key by which its log lines are throttled.
+    /// The key by which log lines about this cause are throttled.
     const fn log_cause(self) -> &'static str {
         match self {
             Self::Journal => "journal-waits",

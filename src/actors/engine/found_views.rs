@@ -11,8 +11,9 @@ use crate::store::{
     CheckpointRow, Contradiction, Epoch, EpochParts, Store, StoreError, StoreOptions,
 };
 
-/// Number of tries, and the pause between them, while another process or a query holds the store.
+/// Maximum number of tries to open the store while another process or a query holds it.
 const TRIES: u32 = 50;
+/// Pause between two of these tries.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The state of views on disk.

@@ -12,8 +12,10 @@ use super::core::Core;
 use crate::events::{Keyword, Sequence, ShardId};
 use crate::journal::{Connection, Durability};
 
-/// A shard lags too far when it has not folded the journal head of this long ago.
+/// A shard lags too far when it has not folded the position that was the journal head this long
+/// ago.
 const LAG_ALLOWED: Duration = Duration::from_secs(10);
+/// Minimum time between two samples of the journal head.
 const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
 
 /// The status of the engine.

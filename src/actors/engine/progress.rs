@@ -23,7 +23,7 @@ pub enum KeywordStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors) struct Behind {
     pub(super) quarantined: bool,
-    /// The position through which its own rows are folded.
+    /// The position through which the rows of the keyword are folded.
     pub(crate) position: Sequence,
 }
 

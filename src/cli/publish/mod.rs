@@ -38,8 +38,9 @@ use source::{Input, SourceLines, SourceRead};
 
 /// Maximum time that a body waits for further lines after its first.
 const GATHER_FOR: Duration = Duration::from_millis(100);
-/// Maximum number of lines that wait to be sent, and their maximum bytes.
+/// Maximum number of lines that wait to be sent.
 const LINES_AHEAD: usize = 4_096;
+/// Maximum size of the lines that wait to be sent, in bytes.
 const BYTES_AHEAD: usize = 8 * 1024 * 1024;
 /// Bodies per second with `--rate`.
 const BODIES_PER_SECOND: u32 = 10;

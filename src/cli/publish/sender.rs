@@ -98,7 +98,7 @@ pub(in crate::cli) struct PublishReport {
     pub(in crate::cli) seq: u64,
     /// Bodies that were sent more than once.
     pub(in crate::cli) resent: u64,
-    /// Duration in seconds.
+    /// Duration of publishing, in seconds.
     pub(in crate::cli) seconds: f64,
 }
 

@@ -41,7 +41,7 @@ pub(super) trait EventType: Members + Serialize + DeserializeOwned + Into<Event>
     /// The `type` on the wire.
     const NAME: &'static str;
 
-    /// Whether its events are about a tweet or a keyword.
+    /// Whether events of this type are about a tweet or a keyword.
     const SUBJECT: Subject;
 
     /// Example events in the JSON of publishers, each with the name of its golden files in

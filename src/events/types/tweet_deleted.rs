@@ -9,7 +9,7 @@ members! {
     pub struct TweetDeleted {
         /// The tweet.
         id: TweetId as Id,
-        /// When it was deleted.
+        /// When the tweet was deleted.
         at: Timestamp as Time,
     }
 }

@@ -16,7 +16,7 @@ members! {
         at: Timestamp as Time,
         /// The source of the tweet, such as `x`.
         source: Option<String> as OptionalText,
-        /// The account that posted it.
+        /// The account that posted the tweet.
         author: Author as Object<Author>,
         /// The text: 1..=10,000 code points.
         text: String as Text<MAX_TEXT_CODE_POINTS>,

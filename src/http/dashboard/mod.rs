@@ -39,8 +39,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; f
 /// The caching of files whose names have a hash of their content: browsers keep them.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// Answers `GET /`.
-/// The query is the app's: it holds filters, so that a view can be shared.
+/// Answers `GET /`. The server ignores the query: the app keeps its filters there, so that a link
+/// leads to the same view.
 pub async fn page(State(http): State<Http>, headers: HeaderMap) -> Result<Response, Problem> {
     let page = answer_page(&http, &headers, StatusCode::OK).await;
     page.ok_or(Problem::Internal)

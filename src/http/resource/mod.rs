@@ -53,7 +53,7 @@ pub trait Resource: fmt::Debug + Clone + Send + Sync + Sized + 'static {
     /// Kind of the live topic.
     const LIVE: Live = Live::POLLED;
 
-    /// The answer in its wire form.
+    /// The answer of the resource in its wire form.
     type Answer: Serialize + JsonSchema + Send + 'static;
 
     /// Reads the parameters of a query at `now`. A GET reads its query when it arrives, and again

@@ -165,7 +165,7 @@ impl Resource for Related {
         Ok(resource)
     }
 
-    /// Until an event is folded, the answer stays the same until the next bucket, when its window
+    /// While no event is folded, the answer stays the same until the next bucket, when its window
     /// moves.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let (_, last_bucket) = window_times(self.window, now);

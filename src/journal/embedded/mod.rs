@@ -64,7 +64,7 @@ impl Default for EmbeddedOptions {
 #[derive(Debug)]
 pub struct EmbeddedJournal {
     log: Arc<Log>,
-    /// `None` when it was opened for reading only.
+    /// Commits appends; `None` when the journal was opened for reading only.
     committer: Option<GroupCommitter>,
     head: watch::Receiver<Sequence>,
     obstacle: watch::Receiver<Obstacle>,

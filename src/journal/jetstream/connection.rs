@@ -64,8 +64,8 @@ impl LinkHealth {
         self.complaint = Some(complaint);
     }
 
-    /// Whether the connection is useless. One late answer is not enough: either no append is
-    /// acknowledged either, or no request has been answered for a long time.
+    /// Whether the connection is useless: neither requests nor appends have been answered for
+    /// [`RENEW_EVERY`], or requests have not been answered for [`USELESS_AFTER`].
     fn is_useless(&self) -> bool {
         let silent = self.silent.map_or(Duration::ZERO, |since| since.elapsed());
         let hears = self.heard.is_some_and(|at| at.elapsed() < RENEW_EVERY);

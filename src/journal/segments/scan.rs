@@ -204,7 +204,7 @@ pub(super) fn next_frame(
         if left <= WINDOW {
             return Ok(None);
         }
-        // A header can be in two windows, so the windows overlap.
+        // A header can begin in one window and end in the next, so the windows overlap.
         start = start.saturating_add(WINDOW - (FRAME_HEADER_BYTES as u64 - 1));
     }
 }

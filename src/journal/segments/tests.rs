@@ -89,7 +89,8 @@ struct Unit {
     end: usize,
     /// The last sequence before this range.
     after: u64,
-    /// The number of its group in the file; `None` for the header of the segment.
+    /// The number of the group that the range belongs to, in the file; `None` for the header of the
+    /// segment.
     group: Option<usize>,
     record: bool,
 }

@@ -14,8 +14,9 @@ use crate::events::{CarriedToken, Form, Keyword, NORMAL_FORM_VERSION, Record, To
 /// Maximum number of changed keywords that are kept by name.
 const MAX_REMEMBERED: usize = 100_000;
 /// Maximum number of unchanged tokens that are kept by hash, to detect another keyword with the
-/// same token; also the maximum number of tokens that are kept with their meaning.
+/// same token.
 const MAX_SAME: usize = 1_000_000;
+/// Maximum number of tokens whose present form is cached. A full cache is emptied.
 const MAX_KNOWN: usize = 200_000;
 
 /// A keyword whose normal form has changed since the export.
@@ -26,11 +27,11 @@ pub struct CarriedKeyword {
     /// The present spelling; `None` when it is no longer a keyword, so that its records are
     /// rejected.
     pub to: Option<String>,
-    /// Why it is no longer a keyword.
+    /// Why the exported spelling is no longer a keyword.
     pub reason: Option<String>,
     /// Another keyword of the export has the same present spelling.
     pub joined: bool,
-    /// Number of its records.
+    /// Number of records of the keyword.
     pub records: u64,
 }
 

@@ -46,7 +46,7 @@ pub enum TransferError {
     CutShort {
         /// The file.
         path: PathBuf,
-        /// Number of its records.
+        /// Number of complete records in the file.
         records: u64,
     },
     /// The bytes differ from the exported ones.
@@ -69,7 +69,7 @@ pub enum TransferError {
         "the journal holds {records} records already; import into an empty data folder instead"
     )]
     NotEmpty {
-        /// Number of its records.
+        /// Number of records in the journal.
         records: u64,
     },
     /// The journal holds a part of another export.
@@ -80,7 +80,7 @@ pub enum TransferError {
     OtherExport {
         /// The file.
         path: PathBuf,
-        /// The difference that shows it.
+        /// The difference from the unfinished import's export.
         what: String,
     },
     /// The file is an export of another journal.

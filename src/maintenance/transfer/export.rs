@@ -43,7 +43,7 @@ impl Compression {
 /// A complete export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
-    /// Number of its records.
+    /// Number of records in the export.
     pub records: u64,
     /// The sequence of the last record.
     pub last: Sequence,

@@ -7,8 +7,8 @@ use crate::events::{Event, Form, Hollow, Record, Subject, Timestamp, binary, jso
 /// The change of a record by an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineChange {
-    /// The event's time is out of range, so it gets the nearest allowed time, because the journal
-    /// checks it. Earlier versions journaled such events when the clock was wrong.
+    /// The event's time is out of range and is replaced by the nearest allowed time, because the
+    /// journal accepts no other. Earlier versions journaled such events when the clock was wrong.
     Retimed,
     /// The tweet's time is out of range, so the tweet is kept as rejected.
     Rejected,

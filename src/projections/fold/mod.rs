@@ -142,7 +142,8 @@ impl KeywordView {
         Ok(outcome)
     }
 
-    /// `hash` is the hash of the id of the tweet that the event concerns, if it concerns one.
+    /// Folds an event into the views. `hash` is the hash of the id of the tweet that the event
+    /// concerns, if it concerns one.
     fn fold_event(
         &mut self,
         rows: &dyn Rows,

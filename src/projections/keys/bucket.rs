@@ -159,7 +159,8 @@ impl GroupState {
         !self.is_cut && !self.is_uncounted && self.keys.saturating_add(new) <= MAX_KEYS
     }
 
-    /// The state as the count of its entry; 0 for the state of a group without keys.
+    /// The state as the count of the group's entry in the map; 0 for the state of a group without
+    /// keys.
     pub fn to_count(self) -> u64 {
         self.keys << 2 | u64::from(self.is_uncounted) << 1 | u64::from(self.is_cut)
     }

@@ -14,9 +14,10 @@ pub(super) const MIN_HISTORY: i64 = WEEK;
 pub(super) const LOOKBACK: i64 =
     WEEKS * WEEK + SCATTER_DAYS * DAY + DAY + LEVEL_BLOCKS * BLOCK + BLOCK + 1;
 
-/// Number of earlier weeks that an expectation is computed from; also the number of earlier days,
-/// as long as only one week is known.
+/// Number of earlier weeks that an expectation is computed from.
 const WEEKS: i64 = 4;
+/// Number of earlier days that an expectation is also computed from while less than two weeks are
+/// known.
 const DAYS: i64 = 6;
 /// Weight of the same hour of an earlier week. The hours beside it, and the same hour of an earlier
 /// day, have weight 1.
@@ -37,9 +38,11 @@ const LEVELS: (u64, u64) = (LEVEL_ONE / 2, 64 * LEVEL_ONE);
 
 /// Number of days that the dispersion is computed from.
 const SCATTER_DAYS: i64 = 14;
-/// One in so many of the squared distances, the greatest ones, is left out, because they belong to
-/// earlier spikes. The rest of a normal distribution has 0.728 of its variance.
+/// The greatest 1 / `LEFT_OUT` of the squared distances are left out, because they belong to
+/// earlier spikes.
 const LEFT_OUT: usize = 16;
+/// Part of the variance of a normal distribution that remains without the greatest 1 /
+/// [`LEFT_OUT`] of the squared distances, in thousandths.
 const LEFT_OF_VARIANCE: u128 = 728;
 /// Minimum number of hours for a dispersion.
 const MIN_SCATTERED: usize = 36;

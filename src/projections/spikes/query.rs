@@ -12,9 +12,9 @@ use crate::projections::{Rows, RowsError};
 /// A stretch of hours with far more tweets than expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spike {
-    /// Start of its first hour.
+    /// Start of the first hour of the spike.
     pub start: Timestamp,
-    /// End of its last hour so far; later hours may extend the spike.
+    /// End of the last hour of the spike so far; later hours may extend the spike.
     pub end: Timestamp,
     /// Start of the hour with the most tweets; the first one if several have as many.
     pub peak_at: Timestamp,

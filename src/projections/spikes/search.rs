@@ -13,10 +13,11 @@ use crate::projections::statistics::{Decimal, deviance};
 /// Maximum number of consecutive hours within a spike that are not warm.
 const MAX_GAP: i64 = 2;
 
-/// Minimum ratio of the tweets of a warm hour to the expected ones, in thousandths. A warm hour
-/// also needs a third of the threshold and a quarter of the minimum of the settings.
+/// Minimum ratio of the tweets of a warm hour to the expected ones, in thousandths.
 const WARM_FACTOR: u64 = 1_500;
+/// A warm hour also needs this part of the threshold of the settings: a third.
 const WARM_PART_OF_THRESHOLD: u64 = 3;
+/// A warm hour also needs this part of the minimum of the settings: a quarter.
 const WARM_PART_OF_MINIMUM: u64 = 4;
 
 /// Number of hours on each side of the wanted ones that are searched first. As many hours without a

@@ -98,7 +98,7 @@ pub fn top_tweets(
 /// The order of tweets with equal scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    /// By the bytes of their ids.
+    /// By the bytes of the tweets' ids.
     Id,
     /// The newest first.
     Newest,

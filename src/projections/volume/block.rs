@@ -29,7 +29,7 @@ impl Cell {
 /// Counts by slot (below 2^15). Slots with count zero have no cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Block {
-    /// In the order of their slots.
+    /// The cells in the order of their slots.
     cells: Vec<Cell>,
 }
 

@@ -211,7 +211,7 @@ impl RowSpan {
         row_and_slot(minutes_since_epoch(at), SPAN_MINUTES).1
     }
 
-    /// Counts one tweet at a time in this row, which has this number.
+    /// Counts one tweet with the time `at` in this row. `number` is the number of the row.
     pub(super) fn add(&mut self, number: u32, at: Timestamp) -> Besides {
         let slot = Self::slot(at);
         match self {

@@ -37,7 +37,8 @@ pub(super) struct Database {
     tried: Mutex<Option<Instant>>,
     /// Read-locked by folds, write-locked while the database is opened again.
     folding: Arc<tokio::sync::RwLock<()>>,
-    /// The reason why it was last closed or could not be opened: [`StoreError::Unwritten`].
+    /// The reason why the database was last closed or could not be opened:
+    /// [`StoreError::Unwritten`].
     closed: Mutex<Option<StoreError>>,
     /// The observer of commits, if there is one.
     observer: OnceLock<Arc<dyn CommitObserver>>,

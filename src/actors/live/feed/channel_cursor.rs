@@ -52,7 +52,7 @@ pub(in crate::actors::live) enum Pulled {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::actors::live) struct PullRequest<'a> {
     pub(in crate::actors::live) topic: &'a Topic,
-    /// The parameters that its timeline updates name.
+    /// The parameters that timeline updates of the channel name.
     pub(in crate::actors::live) parameters: Option<&'a str>,
     /// True when the subscriber may request a snapshot.
     pub(in crate::actors::live) may_wait: bool,

@@ -74,7 +74,7 @@ pub(super) struct Making {
     /// The value of [`FeedContext::background_changes`] before the answer was begun.
     pub(super) background: u64,
     pub(super) made: Instant,
-    /// The time that it took, without waits for other answers.
+    /// The time that making the answer took, without waits for other answers.
     pub(super) cost: Duration,
 }
 

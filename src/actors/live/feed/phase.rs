@@ -6,7 +6,7 @@ use crate::events::Sequence;
 /// The phase of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::actors::live) enum FeedPhase {
-    /// The position of its views is not known yet.
+    /// The position of the feed's views is not known yet.
     Cold,
     /// The channels contain everything through this position.
     Hot(Position),

@@ -26,7 +26,7 @@ pub(super) struct Opening {
     asked_at: Instant,
 }
 
-/// The answer to a subscribe request.
+/// How a subscription begins, or why this is not known yet.
 #[derive(Debug)]
 pub(super) enum Recovery {
     /// Resume: the timeline continues at this cursor.

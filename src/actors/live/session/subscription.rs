@@ -48,7 +48,7 @@ pub(super) struct Subscription {
 struct SubscribedChannel {
     topic: Topic,
     cursor: ChannelCursor,
-    /// The parameters that its timeline updates name.
+    /// The parameters that timeline updates of the channel name.
     parameters: Option<Box<str>>,
 }
 
@@ -174,7 +174,7 @@ impl Subscription {
         self.openings.len()
     }
 
-    /// Number of its channels that wait for a snapshot.
+    /// Number of channels of the subscription that wait for a snapshot.
     pub(super) fn waiting(&self) -> usize {
         let channels = self.channels.iter();
         channels
@@ -238,7 +238,7 @@ impl Subscription {
     /// Answers the requests in order. The feed is at `position`; the fold has published through
     /// `as_of`.
     ///
-    /// The outcome of taking, when a request cannot be answered yet.
+    /// # Errors
     /// The outcome of taking, when a request cannot be answered yet.
     fn answer(
         &mut self,

@@ -10,12 +10,15 @@ use crate::cli::bench::filling::Posted;
 use crate::cli::bench::latency::Latency;
 use crate::cli::bench::live::figures::fraction;
 
-/// Goals: processor seconds and MiB of a read, microseconds of a line, ratio of a good client's
-/// 99th percentiles beside and without the attack, MiB above the idle server.
+/// Goal for the processor time of a read, in seconds.
 const READ_SECONDS: f64 = 1.0;
+/// Goal for the memory that a read adds, in MiB.
 const READ_MIB: f64 = 64.0;
+/// Goal for the processor time of a line, in microseconds.
 const LINE_MICROS: f64 = 12.0;
+/// Goal for a good client's 99th percentile beside the attack, divided by the one without it.
 const RATIO: f64 = 5.0;
+/// Goal for the peak of memory above the idle server, in MiB.
 const PEAK_MIB: f64 = 700.0;
 
 /// All figures of an attack.
@@ -54,7 +57,7 @@ impl Default for AttackFigures {
     }
 }
 
-/// A request or a subscription.
+/// The cost of one request or subscription.
 #[derive(Debug, Serialize)]
 pub(super) struct ReadFigures {
     pub(super) how: &'static str,

@@ -45,7 +45,8 @@ pub struct OtherCounts<'w> {
     counts: Vec<Both<i64>>,
     /// The number of all tweets.
     totals: Both<i64>,
-    /// The number under which rows keep the counts of the map. `None` if they don't keep them.
+    /// The number of the result in which the rows of a shard keep the counts of its map; `None` if
+    /// they keep none.
     keyword: Option<u64>,
 }
 

@@ -23,10 +23,8 @@ pub struct WithoutLosses {
 }
 
 impl WithoutLosses {
-    /// Removes the lost tweets from these runs.
-    ///
-    /// # Errors
-    /// [`RowsError::Damaged`].
+    /// Removes the records of lost tweets from these runs, each together with an equal record of a
+    /// gained tweet if there is one.
     pub fn of(runs: &[Bytes]) -> Result<Self, RowsError> {
         let mut lost: HashMap<&[u8], usize, RandomState> = HashMap::default();
         for run in runs {

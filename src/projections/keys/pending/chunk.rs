@@ -15,9 +15,9 @@ use crate::projections::rows::{RowKey, RowKind, RowsError};
 use crate::projections::tweet_key::TweetKey;
 use crate::projections::varint::{read_varint, write_varint};
 
-/// A chunk whose records are longer than this is closed, in bytes.
+/// Length of a chunk's records, in bytes, above which the chunk is closed.
 const MAX_CHUNK_BYTES: u64 = if cfg!(test) { 256 } else { 6 * 1024 };
-/// A chunk whose records are not longer than this stays open, in bytes.
+/// Length of a chunk's records, in bytes, up to which the chunk stays open.
 const MIN_CHUNK_BYTES: u64 = if cfg!(test) { 64 } else { 1024 };
 /// Between these bounds, a chunk is closed when its records are longer than the log divided by this
 /// number. A keyword with few tweets gets few in each batch, and each batch writes the last chunk

@@ -49,7 +49,7 @@ struct State {
     /// The highest round of making snapshots that a dropped channel had. New channels continue from
     /// it: a joined answer that was begun for a dropped channel is not new in the next one.
     dropped_rounds: u64,
-    /// Reaches the feed actor, once it has started.
+    /// Sends signals to the feed actor; `None` until the actor has started.
     signals: Option<SignalSender>,
     /// True after [`FeedSignal::Flush`] was sent, until the feed actor takes the deltas.
     flush_is_signalled: bool,
