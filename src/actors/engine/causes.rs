@@ -29,7 +29,7 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
-    /// The label of the metric, one for each kind.
+    /// The label of this kind of operation in the metric `waiting`.
     const fn label(self) -> &'static str {
         match self {
             Self::Journal => "journal",

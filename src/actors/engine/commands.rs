@@ -178,7 +178,7 @@ impl Tidings {
     }
 
     /// Waits until the keyword's shard has folded through the position that was the journal head
-    /// when the engine started.
+    /// when folding began.
     async fn be_current(&self, keyword: &Keyword) -> Result<(), CommandError> {
         let core = self.core();
         let current = core.progress.shard_is_current(core.shard_of(keyword));
@@ -233,8 +233,8 @@ impl Tidings {
             .map_err(|_| ReachedError::TryAgain)
     }
 
-    /// Waits until the journal head is at a position. Records that other clients publish to a
-    /// broker are known after a moment.
+    /// Checks that the journal head has reached a position. Waits at most [`HEAD_KNOWN_WITHIN`] for
+    /// the head of a journal in a broker, because other clients publish to the broker too.
     async fn journaled(&self, sequence: Sequence) -> Result<(), ReachedError> {
         let mut head = self.journal().head();
         if *head.borrow() >= sequence {

@@ -21,8 +21,8 @@ use crate::telemetry::whole;
 const MAX_UNCOMMITTED_COMMITS: u64 = 8;
 
 /// A shard that is more than `commit.events` behind the journal head is catching up. It commits by
-/// time only after this many intervals: a row that is committed half as often costs half as much,
-/// and after a crash the journal is folded again.
+/// time only after this many intervals: rows that change often are then written less often. After a
+/// crash the shard folds the uncommitted records again.
 const CATCHING_UP_INTERVALS: u32 = 5;
 
 /// First pause before a failed commit is retried.

@@ -13,7 +13,7 @@ use crate::store::{
 
 /// Maximum number of tries to open the store while another process or a query holds it.
 const TRIES: u32 = 50;
-/// Pause between two of these tries.
+/// Pause between two tries to open the store.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The state of views on disk.
@@ -22,12 +22,12 @@ pub(super) enum Found {
     Fitting(Store, Vec<Checkpoint>),
     /// No shard has rows yet. All checkpoints are the start of the journal.
     Empty(Store, Vec<Checkpoint>),
-    /// The rows are of another epoch: another version of tidings, or this one with other settings,
-    /// wrote them.
+    /// The rows are of another epoch: another version of tidings, or this version with other
+    /// settings, wrote them.
     Outdated(Outdated),
     /// The rows cannot be read.
     Damaged(StoreError),
-    /// The rows were made from another journal; the text says what contradicts this one.
+    /// The rows were made from another journal; the text says how the present journal differs.
     Foreign(String, Contradiction),
 }
 
@@ -36,8 +36,8 @@ pub(super) struct Outdated {
     pub(super) store: Store,
     /// The rows are of an earlier generation.
     pub(super) is_superseded: bool,
-    /// The epoch of the rows with its parts, if an older version, or this one with other settings,
-    /// wrote all of them.
+    /// The epoch of the rows with its parts, if an older version of tidings, or this version with
+    /// other settings, wrote all rows.
     pub(super) made_in: Option<(Epoch, EpochParts)>,
     pub(super) checkpoints: Vec<Checkpoint>,
 }
@@ -100,8 +100,8 @@ pub(super) async fn look(
     }))
 }
 
-/// The contradiction between the journal and the checkpoints. Of several, the one with the highest
-/// position is returned, because other servers that have folded the same journal find it too.
+/// The contradiction between the journal and the checkpoints. If there are several, returns the one
+/// with the highest position: other servers that have folded the same journal find it too.
 async fn contradiction(
     records: &[Option<CheckpointRow>],
     current: &EpochParts,
@@ -169,7 +169,8 @@ async fn mismatch(
     })
 }
 
-/// Opens a store. A running query may still hold it after a restart of the actors.
+/// Opens a store. Tries again while the store is in use, because a running query may still hold it
+/// after a restart of the actors.
 fn open_patiently(options: &StoreOptions) -> Result<Store, StoreError> {
     let mut tries = 0;
     loop {

@@ -131,7 +131,7 @@ impl Tidings {
         &self.core().metrics
     }
 
-    /// The reading of the engine's clock.
+    /// The current time of the engine's clock.
     pub fn now(&self) -> Timestamp {
         self.core().options.clock.now()
     }
@@ -183,8 +183,8 @@ impl Tidings {
 
     /// True when the set of tracked keywords is current although the views are still catching up.
     /// This holds while previous views answer: they have folded everything that the journal held at
-    /// the start, and only this process could change the set since. It [refuses](Self::track) to do
-    /// so until the views are current.
+    /// the start, and since then only this process could change the set. This process
+    /// [refuses](Self::track) to change it until the views are current.
     pub fn knows_tracked(&self) -> bool {
         let core = self.core();
         core.tracked_keywords.is_frozen()
@@ -205,7 +205,7 @@ impl Tidings {
         core.head().since(position)
     }
 
-    /// True while previous views answer, because those of this version are still catching up.
+    /// True while previous views answer, because the new views are still catching up.
     pub fn shows_older_views(&self) -> bool {
         self.core().progress.is_frozen()
     }

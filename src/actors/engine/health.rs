@@ -23,7 +23,8 @@ const HEAD_SAMPLES_EVERY: Duration = Duration::from_secs(1);
 pub struct Status {
     /// Answers are up to date, except for a lag of some seconds.
     pub ready: bool,
-    /// The journal head of the engine's start is not folded yet.
+    /// The views are not open, or the position that was the journal head when folding began is not
+    /// folded yet.
     pub starting: bool,
     /// The journal head.
     pub head: Sequence,
@@ -185,7 +186,7 @@ impl Health {
         if !fresh {
             heads.push_back((now, head));
         }
-        // The first sample is the newest that is at least `LAG_ALLOWED` old.
+        // The first sample stays the newest of those that are at least `LAG_ALLOWED` old.
         while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
             heads.pop_front();
         }

@@ -39,7 +39,7 @@ pub type FoldStep = Arc<
         + Sync,
 >;
 
-/// The fold.
+/// The fold step of production: runs [`KeywordView::fold`].
 pub fn fold_step() -> FoldStep {
     Arc::new(|view, rows, _, envelope| view.fold(rows, envelope))
 }
@@ -83,7 +83,7 @@ impl KeywordHandle {
 
 /// Messages of a keyword actor.
 pub(super) enum KeywordMessage {
-    /// Fold these records, put the rows, return the ticket.
+    /// Fold these records, put the rows, and report the outcome to the ticket.
     Fold {
         records: Vec<KeywordEnvelope>,
         ticket: BarrierTicket,

@@ -68,7 +68,7 @@ impl LaggingKeywords {
         Ok(())
     }
 
-    /// Shows that a keyword catches up from the position of its rows.
+    /// Shows that a keyword catches up, at its last known position, or at 0 if none is known.
     pub(super) fn catches_up(&self, keyword: &Keyword) {
         self.show(keyword, false, Sequence::ZERO);
     }

@@ -67,7 +67,8 @@ async fn look_at_current(
 /// in the new epoch.
 ///
 /// Rows of an older version, or of other settings, become the previous views, and the views are
-/// folded again. If the previous views are of these settings, they become the current views again.
+/// folded again. If the previous views are of the settings of `fold`, they become the current views
+/// again.
 ///
 /// # Errors
 /// [`OpeningError`] when even empty views cannot be opened, or the journal cannot be read.
@@ -97,7 +98,7 @@ pub(crate) async fn open_unless_outdated(
     heal(data, options, found, journal).await
 }
 
-/// Checks that [`open_unless_outdated`] does not refuse the views in `data`. Changes nothing.
+/// Checks that [`open_unless_outdated`] does not refuse the views in `data`. Changes no views.
 ///
 /// # Errors
 /// [`OpeningError::Outdated`], or the views or the journal cannot be read.
@@ -114,8 +115,8 @@ pub(crate) async fn check_not_outdated(
     }
 }
 
-/// Refuses views of another epoch. Views of an earlier generation are wrong, so they are let
-/// through.
+/// Refuses views of another epoch. Lets views of an earlier generation through: they contradict the
+/// journal, so they have to be rebuilt with any settings.
 async fn refuse_outdated(found: Found) -> Result<Found, OpeningError> {
     match found {
         Found::Outdated(outdated) if !outdated.is_superseded => {
@@ -131,7 +132,7 @@ async fn close(store: Store) -> Result<(), OpeningError> {
     Ok(tokio::task::spawn_blocking(move || store.close()).await??)
 }
 
-/// Makes views that can be opened of those that were found.
+/// Repairs, replaces or rebuilds the views that were found, and opens them.
 async fn heal(
     data: &Path,
     options: StoreOptions,
@@ -143,7 +144,7 @@ async fn heal(
         Found::Foreign(..) => None,
         _ => look_at_old(&folder, &options, journal).await?,
     };
-    // Views of these settings answered while views of other settings were folded.
+    // The old views are of the present settings; the views that were being folded are of others.
     if matches!(old, Some(Found::Fitting(..))) && !matches!(found, Found::Fitting(..)) {
         drop((found, old.take()));
         tracing::info!("the previous views fit again; they replace the views that were unfinished");
@@ -187,8 +188,9 @@ async fn heal(
     Ok(opened)
 }
 
-/// Moves outdated views to the folder of the old views. Removes them if there are old views: those
-/// are complete, and these were not. Returns the old views.
+/// Moves outdated views to the folder of the old views. If there are old views already, removes the
+/// outdated ones instead: the old views are complete, and the outdated ones are not. Returns the
+/// state of the old views.
 async fn set_aside(
     outdated: Outdated,
     old: Option<Found>,

@@ -42,7 +42,7 @@ impl PreviousViews {
     }
 }
 
-/// Retires the previous views: no start finds them any more.
+/// Retires the previous views: the next start does not find them.
 ///
 /// # Errors
 /// [`StoreError`].

@@ -115,7 +115,7 @@ impl FoldProgress {
             .map_or(Sequence::ZERO, |shard| *shard.borrow())
     }
 
-    /// Waits until every shard has folded through `sequence`, shown or not.
+    /// Waits until the folded positions of all shards are `sequence` or later, shown or not.
     pub(super) async fn all_fold(&self, sequence: Sequence) {
         for shard in self.folded.iter() {
             let _ = shard
@@ -194,8 +194,8 @@ impl FoldProgress {
         }
     }
 
-    /// True when a keyword has folded through `sequence`; for a keyword that does not lag, its
-    /// shard.
+    /// True when a keyword has folded through `sequence`; for a keyword that does not lag, the
+    /// shown position of its shard counts.
     pub(in crate::actors) fn has_folded(
         &self,
         keyword: &Keyword,
@@ -208,7 +208,7 @@ impl FoldProgress {
         position >= sequence
     }
 
-    /// Waits until a shard has folded through `sequence`.
+    /// Waits until the shown position of a shard is `sequence` or later.
     pub(super) async fn shard_reaches(&self, shard: ShardId, sequence: Sequence) {
         if let Some(shard) = self.shards.get(shard.index()) {
             // The wait cannot fail, because `self` keeps the sender.
@@ -219,8 +219,8 @@ impl FoldProgress {
         }
     }
 
-    /// Waits until a keyword has folded through `sequence`; for a keyword that does not lag, its
-    /// shard.
+    /// Waits until a keyword has folded through `sequence`; for a keyword that does not lag, the
+    /// shown position of its shard counts.
     pub(super) async fn keyword_reaches(
         &self,
         keyword: &Keyword,
@@ -242,7 +242,7 @@ impl FoldProgress {
         }
     }
 
-    /// Waits until every shard has folded through `sequence`.
+    /// Waits until the shown positions of all shards are `sequence` or later.
     pub(super) async fn all_reach(&self, sequence: Sequence) {
         for shard in self.shards.iter() {
             let _ = shard

@@ -61,7 +61,7 @@ pub(super) struct ReaderState {
     own: ReaderArguments,
     count: ShardCount,
     reader: Box<dyn JournalReader>,
-    /// Cache: the shards of keywords that occurred.
+    /// Cache of the shards of keywords that have occurred.
     known: HashMap<Keyword, ShardId>,
     in_flight: VecDeque<Vec<oneshot::Receiver<()>>>,
     _alive: CountedActor,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::events::{Content, Envelope, Incarnation, KeywordRecord, Token};
 use crate::journal::{Journal, JournalError, MAX_KEPT_BYTES, RejectedEntry};
 
-/// Pauses between the tries of a command. The last try returns the error.
+/// Pauses between the tries of a command to write entries. The last try returns the error.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_secs(1),
@@ -16,7 +16,7 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(20),
     Duration::from_secs(30),
 ];
-/// First pause between the tries of a shard.
+/// First pause between the tries of a shard to write entries.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -62,7 +62,7 @@ impl RejectedRecords {
     }
 }
 
-/// The rejected log's entry for an unfoldable record.
+/// The rejected log's entry for an unfoldable record; `None` for a record that can be folded.
 pub(crate) fn entry(incarnation: Incarnation, envelope: &Envelope) -> Option<RejectedEntry> {
     let (token, addressed, payload, reason) = match &envelope.content {
         Content::Keyword(_, KeywordRecord::Event(_) | KeywordRecord::Hollow(_)) => return None,

@@ -1,8 +1,9 @@
 //! The keyword actors in memory: those of one shard, and the limit over all shards.
 //!
 //! Every keyword actor holds a permit until it stops. A shard that finds no permit free ends the
-//! least recently used of its own idle actors. At their next tick, the other shards end actors that
-//! have been unused for longer. So the least recently used actors of all shards end.
+//! least recently used of its own idle actors. At their next tick, the other shards end their idle
+//! actors that were last used before the ended one. So the least recently used actors of all shards
+//! end.
 //!
 //! A shard that waits for a permit has no idle actor whose permit it could free, so shards cannot
 //! deadlock. A keyword that catches up keeps its permit until it has caught up; therefore such
@@ -274,8 +275,9 @@ impl<A: Ends + Clone> Residents<A> {
         true
     }
 
-    /// Ends idle actors: those unused for the time `idle`; those unused for longer than an actor of
-    /// another shard that was ended because permits ran out; and one for each waiting shard.
+    /// Ends idle actors: those unused for the time `idle`; those last used before an actor of any
+    /// shard that was ended because permits ran out; one for each waiting shard; and one for a
+    /// keyword that has to catch up, if one wants a permit.
     pub(super) fn end_idle(&mut self, idle: Duration) {
         let gone = self.limit.gone.load(Ordering::Relaxed);
         let is_due = |keyword: &&Keyword| {

@@ -50,7 +50,7 @@ impl RuledSet {
         true
     }
 
-    /// What the keyword counts under the limits.
+    /// The part of the limits that the keyword uses.
     pub(super) fn usage(&self, keyword: &Keyword) -> Usage {
         let rules = self.rules.get(keyword);
         Usage {
@@ -71,7 +71,7 @@ impl FromIterator<(Keyword, KeywordRules)> for RuledSet {
     }
 }
 
-/// What counts under the limits.
+/// The numbers of keywords and of texts of rules that count under the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Usage {
     pub(super) keywords: usize,

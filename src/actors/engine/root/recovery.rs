@@ -40,7 +40,7 @@ impl Recovery {
         self.started = Instant::now();
     }
 
-    /// Records that the journal is another one now.
+    /// Records that the journal is no longer the one that the views were made from.
     pub(super) const fn journal_changed(&mut self, found: Contradiction) {
         self.renew = Some(found);
     }

@@ -186,7 +186,7 @@ impl ShardState {
             }
             let open = match self.rows.keep_open() {
                 Ok(open) => open,
-                // The reason is reported by the commit that waits.
+                // The commit that failed and waits for its retry has reported the reason.
                 Err(error) if error.is_unwritten() => return Ok(()),
                 Err(error) => return Err(error.into()),
             };

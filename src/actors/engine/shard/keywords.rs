@@ -14,7 +14,7 @@ use crate::projections::{KeywordSummary, Rows as _};
 use crate::store::StoreError;
 use crate::telemetry::whole;
 
-/// A keyword with more tweets than this lags while it is untracked.
+/// A keyword with more tweets than this lags while the fold untracks it.
 const MAX_TWEETS_TO_UNTRACK: u64 = 2_000;
 
 impl ShardState {
@@ -98,8 +98,8 @@ impl ShardState {
         Ok(summary.is_some_and(|summary| summary.as_of > Sequence::ZERO))
     }
 
-    /// True when the records untrack a keyword with many tweets: all of them have to be taken out
-    /// of the background.
+    /// True when the records untrack a keyword with many tweets: the fold then takes long, because
+    /// it takes all these tweets out of the background.
     pub(super) fn takes_long(
         &self,
         keyword: &Keyword,

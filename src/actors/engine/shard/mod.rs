@@ -148,7 +148,7 @@ pub(super) struct ShardState {
     /// Answers to the reader that are withheld until a commit succeeds, so that the reader sends no
     /// further batches.
     withheld: Vec<oneshot::Sender<()>>,
-    /// Lagging keywords that read on when a commit succeeds.
+    /// Lagging keywords that read on as soon as the limit of uncommitted events allows it.
     to_read_on: BTreeSet<Keyword>,
     rejections: RejectedRecords,
     _alive: CountedActor,
