@@ -69,7 +69,7 @@ enum Lock {
     /// Held for reading, in a folder that cannot be written. No server can hold it at the same
     /// time.
     Shared(#[expect(dead_code, reason = "it is held")] File),
-    /// Not locked: the folder cannot be written and has no lock file that can be opened.
+    /// Not locked: the folder cannot be written, and its lock file cannot be opened or locked.
     None,
 }
 
@@ -97,8 +97,8 @@ impl DataFolder {
 
     /// Takes a folder for a command that need not write to it. A folder that cannot be written
     /// (because the file system is read-only or full, or permissions are missing) is read under a
-    /// shared lock, or without a lock if it has no lock file. `note` is then called with a sentence
-    /// that says so.
+    /// shared lock, or without a lock if its lock file is missing or cannot be locked. `note` is
+    /// then called with a sentence that says so.
     ///
     /// # Errors
     /// [`DataFolderError`].

@@ -17,7 +17,7 @@ pub enum AppError {
     /// An invalid setting of HTTP.
     #[error(transparent)]
     Hosts(#[from] HostsError),
-    /// No dashboard where the settings say.
+    /// The folder of the setting `http.ui_dir` holds no dashboard.
     #[error(transparent)]
     Dashboard(#[from] NoDashboard),
     /// An invalid setting.

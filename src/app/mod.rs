@@ -192,7 +192,8 @@ impl App {
     /// # Errors
     /// [`AppError::Shutdown`].
     pub async fn stop(self) -> Result<(), AppError> {
-        // At the same time, because an event stream is a request that ends only with its session.
+        // HTTP and live stop at the same time, because an event stream is a request that ends only
+        // with its session.
         tokio::join!(
             self.server.stop(FINISH_REQUESTS_WITHIN),
             self.live.stop(FINISH_REQUESTS_WITHIN)

@@ -110,7 +110,7 @@ impl ServerClient {
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(REQUEST_TIMEOUT);
-        // Requests to the loopback bypass a proxy that the environment names.
+        // Requests to the loopback address bypass a proxy that the environment names.
         let host = url.host_str().unwrap_or_default();
         if matches!(host, "localhost" | "[::1]") || host.starts_with("127.") {
             http = http.no_proxy();
@@ -173,8 +173,8 @@ fn detail_of(body: &[u8]) -> String {
         })
 }
 
-/// The address of the server that the settings describe; the loopback for one that listens on all
-/// addresses.
+/// The address of the server that the settings describe; the loopback address if the server listens
+/// on all addresses.
 fn local(settings: &Settings) -> String {
     let mut address = settings.listen;
     if address.ip().is_unspecified() {

@@ -25,12 +25,13 @@ use crate::demo::{Chronicle, Growth, KEYWORDS, Span, World};
 use crate::events::{Keyword, Timestamp};
 use crate::telemetry::whole;
 
-/// Age of the demo's first post.
+/// Age of the demo's first post at the start, in milliseconds.
 const PAST_MILLIS: i64 = 120 * Timestamp::DAY;
-/// The mean time between two live posts. At the end of the past there are about as many.
+/// The mean time between two live posts, in milliseconds. Of the default number of posts, those at
+/// the end of the four months are a few seconds apart, too.
 const PAUSE_MILLIS: u32 = 2_500;
-/// When the live part is further behind than this, as after a sleep of the machine, it begins
-/// again at the present time.
+/// Maximum delay of a live post, in milliseconds. After a longer delay, as after a sleep of the
+/// machine, the live part begins again at the present time.
 const MAX_BEHIND_MILLIS: i64 = Timestamp::MINUTE;
 
 #[derive(Debug, Args)]
@@ -128,7 +129,7 @@ async fn tweets_at(client: &ServerClient) -> anyhow::Result<u64> {
     Ok(listing.keywords.iter().map(|listed| listed.tweets).sum())
 }
 
-/// Publishes the four months.
+/// Publishes the posts of the four months.
 async fn publish_past(
     world: &World,
     posts: u64,
@@ -165,7 +166,7 @@ async fn publish_past(
     Ok(())
 }
 
-/// Publishes posts as they come; returns only with an error.
+/// Publishes each live post when it is due; returns only with an error.
 async fn publish_live(world: &World, client: &ServerClient) -> anyhow::Result<()> {
     let mut chronicle = Chronicle::live(world, Timestamp::now(), PAUSE_MILLIS);
     let mut line = Vec::new();

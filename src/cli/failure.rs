@@ -31,7 +31,7 @@ impl CommandOutcome {
     }
 }
 
-/// An argument is wrong; found after parsing.
+/// An argument is wrong, which was found after parsing.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct UsageError(String);

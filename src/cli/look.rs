@@ -28,7 +28,7 @@ use crate::journal::{
 use crate::settings::Settings;
 use crate::store::ViewsFolder;
 
-/// How much of a file is copied at a time.
+/// Number of bytes of a file that are copied at a time.
 const COPIED_BYTES: usize = 1 << 20;
 
 /// A journal that is only read.
@@ -71,8 +71,8 @@ pub(super) struct ViewsLook {
 }
 
 impl ViewsLook {
-    /// Opens the journal and the views of a data folder; of a folder that cannot be written, a
-    /// journal that is only read and a copy of the views.
+    /// Opens the journal and the views of a data folder; of a folder that cannot be written, a copy
+    /// of the views, and the embedded journal for reading only.
     pub(super) async fn open(folder: DataFolder, settings: &Settings) -> anyhow::Result<Self> {
         let copy = if folder.is_writable() {
             None
@@ -122,7 +122,7 @@ struct ViewsCopy(PathBuf);
 impl ViewsCopy {
     /// Maximum number of attempts to remove the folder of the copy.
     const TRIES: u32 = 100;
-    /// Pause between two attempts.
+    /// Pause between two attempts to remove the folder.
     const PAUSE: Duration = Duration::from_millis(20);
 }
 
@@ -150,9 +150,9 @@ impl Drop for ViewsCopy {
     }
 }
 
-/// Copies the views, and the small files about them that lie beside the journal. The copy is made
-/// beside the data folder, where there is mostly enough space; or in the folder for temporary files
-/// if the data folder or its parent cannot be written.
+/// Copies the views, and the small files about them in the data folder. The copy is made beside the
+/// data folder, where there is mostly enough space. If the data folder cannot be written, or the
+/// copy beside it fails, the copy is made in the folder for temporary files.
 async fn copy_of_views(folder: &DataFolder) -> anyhow::Result<ViewsCopy> {
     let data = folder.path();
     if folder.is_writable()

@@ -6,10 +6,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::output::plain;
 
-/// Space between two columns.
+/// Number of spaces between two columns.
 const GAP: usize = 2;
 
-/// The side of a column at which its cells begin.
+/// The side of a column to which its cells are aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Left,

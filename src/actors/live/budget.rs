@@ -1,9 +1,9 @@
 //! The memory limit for the channels of all live clients.
 //!
 //! The charges are: encoded messages while a replay buffer, a snapshot or a slow session holds
-//! them, the counts of volumes, pending deltas, and each feed and channel itself. Over the limit,
-//! the replay buffers unused for longest are trimmed. If that is not enough, large snapshots wait,
-//! and new channels are refused.
+//! them, the counts of volumes, pending deltas, and each feed and channel itself. When three
+//! quarters of the limit are used, the replay buffers unused for longest are trimmed. If that is
+//! not enough, large snapshots wait, and new channels are refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const MIN_TRIM_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) enum Weight {
     /// At most about a hundred KiB, or shared by all subscribers.
     Light,
-    /// Larger.
+    /// Larger than a light snapshot.
     Heavy,
 }
 
@@ -115,12 +115,13 @@ impl LiveBudget {
         self.0.uses.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The number of the latest use.
+    /// The number that the next use will get.
     pub(super) fn latest_use(&self) -> u64 {
         self.0.uses.load(Ordering::Relaxed)
     }
 
-    /// Bytes of replay buffers to trim; `None` when there is room, or shortly after another trim.
+    /// Number of bytes to trim from replay buffers; `None` when there is room for heavy items, or
+    /// shortly after another trim.
     pub(super) fn bytes_to_trim(&self) -> Option<usize> {
         let excess = self.used().checked_sub(self.0.limit / 8 * 5)?;
         if !self.is_short() {

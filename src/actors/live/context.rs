@@ -145,8 +145,8 @@ impl SharedContext {
         }
     }
 
-    /// True when the budget has room, or room can be made, for the wanted channels without
-    /// subscribers.
+    /// True when the budget has room, or room can be made, for those of the wanted channels that do
+    /// not exist yet.
     pub(super) fn has_room(&self, wanted: &Subscribe, now: Timestamp) -> bool {
         let key = FeedKey::live(wanted.keyword.clone());
         let new: Vec<_> = wanted

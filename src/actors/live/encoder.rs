@@ -1,5 +1,5 @@
-//! Turns states and changes into messages. It is implemented where the wire format is known; it
-//! encodes and runs no queries.
+//! [`Encoder`]: turns states and changes into messages. The code that knows the wire format
+//! implements it. An encoder runs no queries.
 
 use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::volume::{VolumePoint, VolumeWindow};

@@ -1,4 +1,4 @@
-//! Checks the mark that a client names with the journal, when no replay buffer has that mark.
+//! Compares the mark that a client names with the journal, when no replay buffer has that mark.
 //!
 //! Clients that return at the same time name few positions, and each position is read once. The
 //! number of pending checks is bounded: a further check fails, which costs the client a snapshot.

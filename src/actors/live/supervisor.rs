@@ -133,7 +133,7 @@ impl Live {
     /// subscription.
     ///
     /// # Errors
-    /// [`OpenError`]; the transport is given back.
+    /// [`OpenError`]; the transport is given back, except with [`OpenError::Spawn`].
     pub async fn open(
         &self,
         transport: Box<dyn Transport>,
@@ -158,7 +158,7 @@ impl Live {
             .map_err(|error| (OpenError::Spawn(error), None))
     }
 
-    /// Ends all sessions. Each client is told to connect again after a different time, so that the
+    /// Ends all sessions. Each client is told to connect again after a random time, so that the
     /// connections are spread. Waits until all sessions have ended, at most `within`.
     pub async fn stop(&self, within: Duration) {
         self.context.is_stopping.store(true, Ordering::Release);
@@ -263,7 +263,7 @@ impl Actor for LiveActor {
             SupervisionEvent::ActorStarted(actor) => {
                 if let Some(session) = SessionHandle::of(&actor) {
                     if state.context.is_stopping.load(Ordering::Acquire) {
-                        // The session opened just before the stop, which did not include it.
+                        // The session was opened just before the stop and was not closed by it.
                         let retry = MIN_RETRY + random_part_of(MAX_RETRY / 2);
                         session.close(Close::Restart(retry));
                     }
@@ -343,7 +343,7 @@ impl LiveState {
     }
 }
 
-/// A random part of a span; half of it if the system supplies no random numbers.
+/// A random part of a span; 647 thousandths of the span if the system supplies no random numbers.
 fn random_part_of(span: Duration) -> Duration {
     let drawn = getrandom::u32().unwrap_or(u32::MAX / 2);
     let thousandth = span / 1000;

@@ -20,12 +20,12 @@ pub(in crate::actors::live) const CHANNEL_BYTES: usize = 1536;
 #[derive(Debug)]
 pub(super) struct Channel {
     buffer: ReplayBuffer,
-    /// True if an update is skipped when the subscriber already has the sequence at which it ends.
+    /// True if a subscriber that has the sequence at which an update ends skips that update.
     skips_equal: bool,
     snapshots: SnapshotCache,
     pub(super) subscribers: usize,
     budget: LiveBudget,
-    /// The number of the last use.
+    /// The number of the channel's last use, as the budget counts them.
     used: u64,
     _charge: LiveCharge,
 }
@@ -38,7 +38,7 @@ impl Channel {
         };
         Self {
             buffer: ReplayBuffer::new(limits),
-            // Channels of other topics also move with the clock.
+            // An update of another topic may also move its window with the clock.
             skips_equal: *topic == Topic::TIMELINES,
             snapshots: SnapshotCache::default(),
             subscribers: 0,
@@ -48,7 +48,7 @@ impl Channel {
         }
     }
 
-    /// The same channel, whose rounds of making snapshots come after this many.
+    /// Returns the channel, with rounds of making snapshots that are counted on from `rounds`.
     pub(super) fn after_rounds(mut self, rounds: u64) -> Self {
         self.snapshots.begin_after(rounds);
         self
@@ -552,14 +552,14 @@ mod tests {
             assert_eq!(channel.resume(position(seq, 1), now), Resume::No, "{seq}");
             assert!(is_at(channel.resume(position(seq, 0), now)), "{seq}");
         }
-        // In a snapshot that was read between two updates, and before the oldest one.
+        // No update ends at these sequences, so the replay buffer does not know their marks.
         for seq in [2, 5, 8] {
             let asked = channel.resume(position(seq, 7), now);
             assert_eq!(asked, Resume::IfOurs(RecordHash(7)), "{seq}");
             assert!(is_at(channel.resume(position(seq, 0), now)), "{seq}");
         }
         assert_eq!(channel.resume(position(1, 7), now), Resume::No);
-        // The replay buffer may be trimmed: everything needed is known here.
+        // The mark of the channel's own position is known without the replay buffer.
         channel.trim();
         assert!(is_at(channel.resume(now, now)));
         assert_eq!(channel.resume(position(9, 1), now), Resume::No);

@@ -74,7 +74,8 @@ impl FeedContext {
         }))
     }
 
-    /// True while the keyword may still occur in the journal before the head of the start.
+    /// True while the keyword's shard has not reached the journal head of the time when folding
+    /// began: the records in between may still track the keyword.
     pub(super) fn is_catching_up(&self) -> bool {
         let progress = &self.source.progress;
         self.shard
@@ -226,7 +227,7 @@ impl FeedContext {
         answer
     }
 
-    /// Trims memory for live clients to the budget.
+    /// Frees memory of live clients if most of the budget is used.
     pub(super) fn make_room(&self) {
         self.registry.make_room(&self.budget);
     }

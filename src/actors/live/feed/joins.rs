@@ -2,8 +2,8 @@
 //! the feed actor serves the other topics.
 //!
 //! In: topics, and the round of snapshots that needs the answer. Out: the answers. The task of a
-//! finished one signals [`FeedSignal::Serve`](super::signal::FeedSignal) to the feed actor, which
-//! takes it.
+//! finished answer signals [`FeedSignal::Serve`](super::signal::FeedSignal) to the feed actor,
+//! which takes the answer.
 //!
 //! A task first waits for a permit, which all feeds share. Then it reads the clock and begins, so
 //! neither the time nor the cost of the answer includes the wait. A task ends early when its answer
@@ -39,8 +39,8 @@ struct Running {
     _work: Work,
 }
 
-/// The work on one answer. It ends when this is dropped: at once while it waits for a permit, and
-/// at the next row while it reads the views.
+/// The work on one answer. The work ends when this value is dropped: at once while it waits for a
+/// permit, and at the next row while it reads the views.
 struct Work {
     task: AbortHandle,
     meter: Meter,
@@ -91,8 +91,8 @@ impl Joins {
             .retain(|running| !feed.drop_unsubscribed(&Topic::Polled(running.topic.clone())));
     }
 
-    /// Begins to make the answer of a topic. If one is being made, its end says that snapshots are
-    /// wanted again: it may be too old for the new subscribers.
+    /// Begins to make the answer of a topic. If an answer of the topic is being made already, that
+    /// answer may be too old for new subscribers: it is then marked with `is_wanted_again`.
     pub(super) fn start(&mut self, context: &FeedContext, topic: &PolledTopic, round: Option<u64>) {
         let mut running = self.running.iter_mut();
         if let Some(running) = running.find(|running| running.topic == *topic) {

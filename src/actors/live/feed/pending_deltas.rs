@@ -28,7 +28,7 @@ pub(super) struct PendingDelta {
 #[derive(Debug)]
 pub(super) struct PendingDeltas {
     pending: Vec<PendingDelta>,
-    /// Approximate number of their tweet changes.
+    /// Approximate number of tweet changes in the pending deltas.
     waiting: usize,
     budget: LiveBudget,
     charge: LiveCharge,

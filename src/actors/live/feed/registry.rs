@@ -108,8 +108,8 @@ impl FeedRegistry {
         feeds.get(key).is_some_and(|feed| feed.has_channel(topic))
     }
 
-    /// Frees memory if the budget is exceeded: trims the channels unused for longest, and ends
-    /// feeds without subscribers.
+    /// Frees memory if three quarters of the budget are used: trims the channels unused for
+    /// longest, and ends feeds without subscribers.
     pub(in crate::actors::live) fn make_room(&self, budget: &LiveBudget) {
         let Some(mut excess) = budget.bytes_to_trim() else {
             return;

@@ -21,8 +21,8 @@ pub(in crate::actors::live) struct Update {
     pub(in crate::actors::live) messages: Arc<[Message]>,
 }
 
-/// A bounded buffer of numbered updates. They lead without a gap from the oldest one's `prev` to
-/// the newest one's `seq`.
+/// A bounded buffer of numbered updates. The updates lead without a gap from the `prev` of the
+/// oldest update to the `seq` of the newest.
 #[derive(Debug)]
 pub(super) struct ReplayBuffer {
     updates: VecDeque<Update>,
@@ -92,7 +92,7 @@ impl ReplayBuffer {
             .and_then(|index| self.updates.get(index)))
     }
 
-    /// Position of the channel at `seq`; `None` when no kept update led there.
+    /// Position of the channel at `seq`; `None` when no kept update ends at `seq`.
     pub(super) fn position_at(&self, seq: Sequence) -> Option<Position> {
         let behind = self.updates.partition_point(|update| update.seq <= seq);
         let update = self.updates.get(behind.checked_sub(1)?)?;

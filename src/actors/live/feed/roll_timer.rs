@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::events::Timestamp;
 
 /// Minimum wait before a roll: subscribers whose snapshots are ahead of the fold may not be able to
-/// take it sooner.
+/// take the updates of a sooner roll.
 const MIN_WAIT: Duration = Duration::from_millis(5);
 
 /// Start of a step of the feed actor, by both clocks.

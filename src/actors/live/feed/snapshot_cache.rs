@@ -9,7 +9,7 @@ use crate::actors::live::message::{Message, bytes_of};
 use crate::actors::live::topic::Topic;
 use crate::events::{Sequence, Timestamp};
 
-/// A longer snapshot is dropped when no subscriber waits for it, in bytes.
+/// Maximum length of a snapshot that is kept when no subscriber waits for it, in bytes.
 pub(super) const MAX_KEPT_SNAPSHOT_BYTES: usize = 16 * 1024;
 /// A snapshot followed by this many updates is of no use to waiting subscribers.
 const MAX_UPDATES_BEHIND: u64 = 32;
@@ -104,7 +104,8 @@ impl SnapshotCache {
         self.rounds
     }
 
-    /// Removes a waiting subscriber. A long snapshot is dropped with the last one.
+    /// Removes a waiting subscriber of a topic. If it was the last, drops the request, and the
+    /// snapshot if it is long.
     pub(super) fn end_wait(&mut self, topic: &Topic) {
         if let Some(waiting) = self.waiting.get_mut(topic) {
             *waiting = waiting.saturating_sub(1);

@@ -14,12 +14,12 @@ use crate::events::Timestamp;
 use crate::store::StoreError;
 use crate::telemetry::{log_throttled, whole};
 
-/// After this long the feed actor processes updates before it makes more snapshots.
+/// Time limit of a step of making snapshots: the feed actor then processes updates first.
 const MAX_STEP: Duration = Duration::from_millis(10);
 /// Pause before snapshots that could not be made are tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// Pause before snapshots that the shown views cannot answer are tried again. Other views reset the
-/// feed, so this is a safeguard.
+/// Pause before snapshots that the shown views cannot answer are tried again. This is a safeguard,
+/// because the feed is reset when other views are shown.
 const VIEWS_RETRY: Duration = Duration::from_secs(10);
 /// Minimum time between two rounds of snapshots while channels break off repeatedly.
 const MIN_MEND_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub(super) struct SnapshotMaker {
     retry_due: Option<Instant>,
 }
 
-/// The rest after a step of making snapshots.
+/// What is left to do after a step of making snapshots.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SnapshotOutcome {
     /// The time of the step is over; more snapshots are requested.

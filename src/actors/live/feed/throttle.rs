@@ -88,7 +88,7 @@ mod tests {
             throttle.request_flush(at(10)),
             FlushDecision::After(Duration::from_millis(40))
         );
-        // A window moved.
+        // A flush in between, because a window moved.
         throttle.flushed(at(30));
         assert_eq!(throttle.request_flush(at(40)), FlushDecision::OnItsWay);
         assert_eq!(

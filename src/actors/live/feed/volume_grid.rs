@@ -142,8 +142,8 @@ impl VolumeGridWindows {
         has_news
     }
 
-    /// Sends each window the buckets that have changed since `prev` and those that it has moved to.
-    /// Returns true if there are updates to deliver.
+    /// Sends each window the buckets that have changed since `prev` and the buckets that have
+    /// entered the window. Returns true if there are updates to deliver.
     fn send(
         &mut self,
         output: KeywordOutput<'_>,

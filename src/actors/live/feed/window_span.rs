@@ -16,7 +16,7 @@ pub(super) struct WindowSpan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WindowMove {
     Stays,
-    /// Buckets from this time on entered.
+    /// Buckets from this time on have entered the window.
     Forwards(Timestamp),
     Backwards,
 }
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(span, WindowSpan::of(window, later));
             assert_eq!(span.turn(window, noon), WindowMove::Backwards);
             assert_eq!(span, WindowSpan::of(window, noon));
-            // Ahead by more than the window: only buckets of the window enter.
+            // The clock moves on by more than the window: only buckets of the new window enter.
             let far = noon.plus(40 * Timestamp::DAY);
             let entered = span.start.max(until).max(WindowSpan::of(window, far).start);
             assert_eq!(span.turn(window, far), WindowMove::Forwards(entered));

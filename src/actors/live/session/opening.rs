@@ -102,8 +102,8 @@ impl Opening {
         }
     }
 
-    /// True when the views may still reach a position that the client has seen. A client of another
-    /// server on the same stream may know a position a moment before this server does.
+    /// True when the views may still reach a position that the client has seen. Another server over
+    /// the same journal may have shown the position before this server knows of it.
     fn may_still_come(&self, context: &LiveContext, feed: &Feed, seq: Sequence) -> bool {
         let Some(keyword) = feed.keyword() else {
             return false;

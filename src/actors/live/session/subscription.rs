@@ -18,7 +18,7 @@ use crate::actors::live::subscriber::{SubscriberNumber, SubscriberSlot};
 use crate::actors::live::topic::Topic;
 use crate::events::{Keyword, Sequence, Timestamp};
 
-/// Identifies a subscription within its session. Later ones are greater.
+/// Identifies a subscription within its session. Later subscriptions have greater ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::actors::live) struct SubscriptionId(pub(super) u64);
 
@@ -30,8 +30,8 @@ pub(super) struct Subscription {
     request: RequestId,
     /// True when there may be messages to take.
     pub(super) is_due: bool,
-    /// True when some of its channels request a snapshot as soon as the session may wait for one
-    /// more.
+    /// True when some channels of the subscription request a snapshot as soon as the session may
+    /// wait for one more.
     pub(super) is_queued: bool,
     /// Deadline of the next check of the views, if one is scheduled.
     next_look: Option<Instant>,
@@ -102,7 +102,7 @@ impl Subscription {
         self.feed.keyword()
     }
 
-    /// Subscribes to these topics; a topic with a subscription already starts again.
+    /// Subscribes to these topics. A topic that is subscribed to already starts again.
     pub(super) fn open(
         &mut self,
         context: &LiveContext,
@@ -300,8 +300,8 @@ impl Subscription {
         TakeOutcome::All
     }
 
-    /// Sets the cursor of the timelines in the first request. False when the request has no
-    /// timeline.
+    /// Sets the cursor of the timelines in the first unanswered request. False when the request has
+    /// no timeline.
     fn resume_at(&mut self, cursor: ChannelCursor, may_wait: &mut usize) -> bool {
         let Some(opening) = self.openings.front() else {
             return false;

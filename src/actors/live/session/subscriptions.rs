@@ -10,7 +10,7 @@ use crate::actors::live::request::{Subscribe, Unsubscribe};
 use crate::actors::live::subscriber::SubscriberSlot;
 
 /// Maximum number of a session's channels that wait for a snapshot; the others ask later. Without
-/// it more snapshots could be made for one client than it can read.
+/// the limit, more snapshots could be made for one client than the client can read.
 const MAX_WAITING_SNAPSHOTS: usize = 16;
 
 /// The subscriptions of one session.
@@ -169,7 +169,8 @@ impl Subscriptions {
         }
     }
 
-    /// Counts the channels that wait for snapshots, after some started or ended.
+    /// Updates `may_wait` after channels started or stopped waiting for snapshots, and lets queued
+    /// channels ask.
     fn count_waiting(&mut self) {
         let waiting: usize = self.list.iter().map(Subscription::waiting).sum();
         self.may_wait = MAX_WAITING_SNAPSHOTS.saturating_sub(waiting);

@@ -59,7 +59,7 @@ impl FeedState {
         Ok(())
     }
 
-    /// Schedules one retry of the snapshots, if none is scheduled.
+    /// Schedules one retry of the snapshots after `wait`, unless one is due by then.
     fn serve_after(&mut self, wait: Duration, myself: &ActorRef<FeedMessage>) {
         if self.snapshots.schedule_retry(wait) {
             myself.send_after(wait, || FeedMessage::Serve);
@@ -76,7 +76,7 @@ impl FeedState {
             Ok(true) => {}
             Err(error) => {
                 log_unreadable(error);
-                // Delivers the snapshots that could be made.
+                // Delivers the updates of the topics that could be refreshed.
                 self.context.feed.deliver(time.now).await;
                 return self.poll_soon(myself);
             }

@@ -72,7 +72,7 @@ impl Actor for FeedActor {
         context.feed.signal_to(SignalSender::new(move |signal| {
             let _ = to_myself.cast(signal.into());
         }));
-        // The progress of a failed actor is unknown.
+        // An earlier actor of the feed may have failed, and its progress is unknown.
         context.feed.cool_down();
         myself.cast(FeedMessage::Hydrate)?;
         myself.send_interval(context.linger, || FeedMessage::Tidy);

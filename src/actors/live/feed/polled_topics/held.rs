@@ -19,7 +19,7 @@ use crate::store::StoreError;
 /// The pause after a refresh, as a multiple of the duration of the refresh.
 pub(super) const PAUSE_PER_COST: u32 = 4;
 /// The pause before a joined answer is made again, as a multiple of its cost. Other keywords change
-/// it all the time, and each feed of a keyword makes its own answer.
+/// such an answer all the time, and each feed of a keyword makes its own answer.
 const JOINED_PAUSE_PER_COST: u32 = 20;
 
 /// A polled topic with subscribers, and its last answer.
@@ -32,14 +32,14 @@ pub(super) struct Held {
     pub(super) last: Arc<PolledAnswer>,
     /// The answer in the latest update; the first answer if there was no update.
     pub(super) pushed: Arc<PolledAnswer>,
-    /// True when a later snapshot had another answer than `pushed`, so that a subscriber holds that
-    /// answer.
+    /// True when a later snapshot had another answer than `pushed`, so that not all subscribers
+    /// hold `pushed`.
     pub(super) is_pushed_outdated: bool,
     /// The value of [`FeedContext::background_changes`] before the last answer was begun.
     pub(super) background: u64,
     pub(super) made: Instant,
     pub(super) cost: Duration,
-    /// The charge for the last answer; it is about as large as its messages.
+    /// The charge for the last answer. It is the length of the messages, about that of the answer.
     pub(super) charge: LiveCharge,
 }
 
@@ -53,8 +53,8 @@ impl Held {
             && current.is_none_or(|current| current.contains(&now))
     }
 
-    /// True when the last answer is that of now: it is about one keyword alone, whose rows have not
-    /// changed since, and the time is within its window.
+    /// True when the query would give the last answer again: the answer is about one keyword alone,
+    /// the rows of the keyword have not changed since, and the time is within the answer's window.
     pub(super) async fn is_unchanged(
         &self,
         context: &FeedContext,

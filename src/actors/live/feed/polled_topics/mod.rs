@@ -51,8 +51,8 @@ impl PolledTopics {
         self.joins.forget_unsubscribed(feed);
     }
 
-    /// True when other keywords can change an answer. The feed gets no delta of theirs, so it looks
-    /// again after a pause.
+    /// True when other keywords can change an answer. The feed gets no deltas of those keywords, so
+    /// it checks the answer again after a pause.
     pub(super) fn are_joined(&self) -> bool {
         self.held.iter().any(|held| held.topic.is_joined())
     }
@@ -81,8 +81,8 @@ impl PolledTopics {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Makes all answers again and pushes changed ones. Joined answers are begun, and pushed by
-    /// [`PolledTopics::take`]. False when no topic has subscribers.
+    /// Makes the due answers again, and pushes those that changed. Joined answers are only begun;
+    /// [`PolledTopics::take`] pushes them. False when no topic has subscribers.
     ///
     /// # Errors
     /// The [`StoreError`] of the first topic that failed; the other topics were refreshed. The next
@@ -135,8 +135,9 @@ impl PolledTopics {
         self.joins.take_finished()
     }
 
-    /// Takes a joined answer: pushes it if it changed, or returns it for a snapshot. `None` when
-    /// there is no answer in the epoch of `at`.
+    /// Takes a joined answer. Returns its snapshot if the answer was made for a round of snapshots;
+    /// otherwise pushes the answer if it changed, and returns `None`. Returns `None` for an answer
+    /// of another epoch than `at`, too.
     ///
     /// # Errors
     /// The error of the query.

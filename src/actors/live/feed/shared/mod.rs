@@ -47,7 +47,7 @@ struct State {
     pending: PendingDeltas,
     channels: HashMap<Topic, Channel>,
     /// The highest round of making snapshots that a dropped channel had. New channels continue from
-    /// it: a joined answer that was begun for a dropped channel is not new in the next one.
+    /// it: a joined answer that was begun for a dropped channel is not new in its successor.
     dropped_rounds: u64,
     /// Sends signals to the feed actor; `None` until the actor has started.
     signals: Option<SignalSender>,
@@ -140,7 +140,7 @@ impl Feed {
         self.state().signal(FeedSignal::Reset);
     }
 
-    /// Sets the receiver of signals.
+    /// Sets the sender of signals to the feed actor.
     pub(super) fn signal_to(&self, sender: SignalSender) {
         self.state().signals = Some(sender);
     }
@@ -156,7 +156,7 @@ impl Feed {
         state.pending.take()
     }
 
-    /// Adds an update to a channel, if the channel has subscribers.
+    /// Adds an update to a channel, if the channel exists.
     pub(super) fn push(&self, channel: &Topic, update: Update) {
         if let Some(channel) = self.state().channels.get_mut(channel) {
             channel.push(update);

@@ -13,7 +13,7 @@ impl Feed {
         channels.flat_map(Channel::take_wanted).collect()
     }
 
-    /// Records that a snapshot could not be made yet.
+    /// Repeats the request for a snapshot, if a subscriber still waits for it.
     pub(in crate::actors::live::feed) fn want_again(&self, topic: &Topic) {
         if let Some(channel) = self.state().channels.get_mut(&topic.channel()) {
             channel.want_again(topic);
@@ -32,7 +32,7 @@ impl Feed {
         Some(state.channels.get(&topic.channel())?.round())
     }
 
-    /// Puts a snapshot that was begun in an earlier round.
+    /// Puts a snapshot that was begun in this round, which may be an earlier one than the present.
     pub(in crate::actors::live::feed) fn put_snapshot_of(
         &self,
         topic: &Topic,

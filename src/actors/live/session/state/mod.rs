@@ -34,7 +34,7 @@ use crate::telemetry::CountedActor;
 const MAX_TAKEN_BYTES: usize = 16 * 1024;
 /// Pause before a view that has to catch up is checked again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// An empty message list with a larger capacity is freed.
+/// Capacity, in messages, above which an empty message list is freed.
 const MAX_IDLE_MESSAGES: usize = 64;
 
 /// Arguments of a session.
@@ -57,7 +57,7 @@ pub(in crate::actors::live) struct SessionState {
     /// The time of the wall clock, or that of a feed's last delivery if it is later.
     now: Timestamp,
     subscriptions: Subscriptions,
-    /// A single-stream subscription that waits for room in the budget.
+    /// The request of a session with `is_single` that waits for room in the budget.
     postponed: Option<Subscribe>,
     /// Messages that were taken from the feeds and are not written yet.
     messages: VecDeque<Message>,
@@ -142,7 +142,7 @@ impl SessionState {
         if let Some(subscription) = self.subscriptions.find(id) {
             subscription.is_due = true;
             if subscription.is_opening() {
-                // Requested messages do not wait for the next write of updates.
+                // Answers and requested snapshots do not wait for the next write of updates.
                 self.next_write = Instant::now();
             }
             self.take_and_write(myself);

@@ -15,7 +15,7 @@ use crate::actors::live::transport::Close;
 
 /// Maximum number of consecutive invalid messages; then the session ends.
 const MAX_MISUNDERSTOOD_IN_A_ROW: u32 = 5;
-/// Pause before a single-stream subscription without room in the budget is retried.
+/// Pause before a session with one subscription retries a request for which the budget had no room.
 const BUSY_RETRY: Duration = Duration::from_millis(500);
 
 impl SessionState {
@@ -98,8 +98,8 @@ impl SessionState {
         self.next_write = Instant::now();
     }
 
-    /// The budget is used up. The subscription of a single stream waits for room; any other is
-    /// answered with `busy`.
+    /// Handles a subscribe request without room in the budget. In a session with `is_single` the
+    /// request waits for room; in any other it is answered with `busy`.
     fn postpone(&mut self, myself: &ActorRef<SessionMessage>, wanted: Subscribe) {
         self.context.budget.count_refused();
         if self.is_single {
