@@ -66,8 +66,8 @@ pub struct DataFolder {
 enum Lock {
     /// Held by this process alone.
     Exclusive(File),
-    /// Held for reading, in a folder that cannot be written. No server can hold it at the same
-    /// time.
+    /// Held for reading, in a folder that cannot be written. No server can hold the folder at the
+    /// same time.
     Shared(#[expect(dead_code, reason = "it is held")] File),
     /// Not locked: the folder cannot be written, and its lock file cannot be opened or locked.
     None,

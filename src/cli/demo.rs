@@ -27,8 +27,8 @@ use crate::telemetry::whole;
 
 /// Age of the demo's first post at the start, in milliseconds.
 const PAST_MILLIS: i64 = 120 * Timestamp::DAY;
-/// The mean time between two live posts, in milliseconds. Of the default number of posts, those at
-/// the end of the four months are a few seconds apart, too.
+/// The mean time between two live posts, in milliseconds. With the default number of posts, the
+/// posts at the end of the four months are a few seconds apart, too.
 const PAUSE_MILLIS: u32 = 2_500;
 /// Maximum delay of a live post, in milliseconds. After a longer delay, as after a sleep of the
 /// machine, the live part begins again at the present time.

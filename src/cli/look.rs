@@ -3,8 +3,8 @@
 //!
 //! `journal ls|tail|export` and `rejected ls|show` read the journal and change nothing. `views ls`
 //! changes nothing either: it reads a copy of the views, because sled writes to a store that it
-//! opens. `views digest` folds the views on, and `views verify` folds a second store beside them;
-//! both take a copy only where the data folder cannot be written.
+//! opens. `views digest` continues the fold of the views, and `views verify` folds a second store
+//! to compare them with; both take a copy only if the data folder cannot be written.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(super) struct JournalLook {
     _folder: Option<DataFolder>,
 }
 
-/// Locks the data folder; one that cannot be written is locked for reading.
+/// Locks the data folder; a folder that cannot be written is locked for reading.
 pub(super) fn data_folder(invocation: &Invocation) -> Result<DataFolder, DataFolderError> {
     DataFolder::look(&invocation.settings.data, |note| {
         invocation.output.note(&plain(note));

@@ -1,8 +1,10 @@
 //! The command line: one file per command.
 //!
-//! Commands either run a server (`serve`, `demo`), ask a running one (`publish`, `keywords`), or
-//! work on the files of a data folder while no server holds it (`journal`, `rejected`, `views`);
-//! `sample` does neither.
+//! Most commands run a server (`serve`, `demo`, `bench`), ask a running one (`publish`,
+//! `keywords`), or work on the files of a data folder while no server holds it (`journal`,
+//! `rejected`, `views`). `sample`, `config` and `completions` need neither a server nor a data
+//! folder.
+//!
 //! Exit codes: 0 ok, 1 failed, 2 wrong usage or settings, 3 `views verify` found a difference.
 
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// Time limit for waiting until a caller's records are folded.
 pub const FOLD_WAIT: Duration = Duration::from_secs(5);
-/// Maximum delay until this process knows the head of a journal in a broker.
+/// Maximum delay until this process knows the journal head in a broker.
 pub(in crate::actors) const HEAD_KNOWN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a command was not carried out.

@@ -28,7 +28,7 @@ const CATCHING_UP_INTERVALS: u32 = 5;
 /// First pause before a failed commit is retried.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Number of tries of the shard's last commit.
+/// Maximum number of tries of the shard's last commit.
 const LAST_TRIES: u32 = 2;
 
 /// The commits of one shard: one at a time, on a thread apart from the folds.

@@ -51,7 +51,7 @@ pub struct Status {
 
 impl Status {
     /// True when more keywords are tracked, or their rules have more texts, than the limits allow.
-    /// The surplus came through the journal.
+    /// The surplus came through the journal, or before the limits were lowered.
     pub const fn exceeds_limits(&self) -> bool {
         self.tracked > self.keywords_max || self.rule_texts > self.rule_texts_max
     }
@@ -186,7 +186,7 @@ impl Health {
         if !fresh {
             heads.push_back((now, head));
         }
-        // The first sample stays the newest of those that are at least `LAG_ALLOWED` old.
+        // The first sample that is kept is the newest that is at least `LAG_ALLOWED` old.
         while heads.get(1).is_some_and(|(at, _)| now - *at >= LAG_ALLOWED) {
             heads.pop_front();
         }

@@ -144,7 +144,8 @@ async fn heal(
         Found::Foreign(..) => None,
         _ => look_at_old(&folder, &options, journal).await?,
     };
-    // The old views are of the present settings; the views that were being folded are of others.
+    // The old views are of the present settings, and the views that were being folded are of
+    // other settings.
     if matches!(old, Some(Found::Fitting(..))) && !matches!(found, Found::Fitting(..)) {
         drop((found, old.take()));
         tracing::info!("the previous views fit again; they replace the views that were unfinished");

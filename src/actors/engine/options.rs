@@ -42,7 +42,7 @@ pub struct ShardOptions {
 
 #[cfg(test)]
 impl Options {
-    /// Small batches and frequent commits.
+    /// Options for tests: small batches and frequent commits.
     pub(in crate::actors) fn of_test(data: &std::path::Path) -> Self {
         Self {
             data: data.to_owned(),

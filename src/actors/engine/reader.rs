@@ -53,7 +53,7 @@ pub(super) struct ReaderArguments {
     pub(crate) incarnation: Incarnation,
     /// The position to read from: the lowest position of the shards.
     pub(crate) after: Sequence,
-    /// In shard order.
+    /// All shards, in shard order.
     pub(crate) shards: Vec<(ShardId, ShardHandle)>,
 }
 

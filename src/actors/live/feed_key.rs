@@ -40,7 +40,7 @@ pub(super) struct FeedViews {
 }
 
 impl FeedViews {
-    /// The same views. `meter` counts what is read through them, and can end a query.
+    /// Returns the views with `meter`, which counts what is read through them and can end a query.
     pub(super) fn metered(&self, meter: Meter) -> Self {
         Self {
             views: self.views.metered(meter),

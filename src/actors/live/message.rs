@@ -6,7 +6,7 @@ use super::budget::{LiveBudget, LiveCharge};
 use crate::events::{RecordHash, Sequence};
 use crate::store::Epoch;
 
-/// Approximate memory of an encoded message beside its text, in bytes.
+/// Approximate memory of an encoded message without its text, in bytes.
 const MESSAGE_BYTES: usize = 192;
 
 /// Position of a channel.

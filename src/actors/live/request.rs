@@ -19,7 +19,7 @@ pub struct Subscribe {
     /// The topics to subscribe to.
     pub topics: Vec<Topic>,
     /// The position from which the client resumes; it may be of another epoch. `None` when the
-    /// client names no position, or one that no server writes.
+    /// client names no position, or a position that no server writes.
     pub since: Option<Position>,
 }
 

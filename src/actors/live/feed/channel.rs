@@ -12,8 +12,8 @@ use crate::actors::live::message::{Message, Position};
 use crate::actors::live::topic::Topic;
 use crate::events::Sequence;
 
-/// Approximate memory of a channel beside its messages, in bytes: here, in its feed and in
-/// sessions.
+/// Approximate memory of a channel without its messages, in bytes. Includes what its feed and the
+/// sessions hold for it.
 pub(in crate::actors::live) const CHANNEL_BYTES: usize = 1536;
 
 /// One channel: the messages for subscribers that are behind, and the snapshots for new ones.

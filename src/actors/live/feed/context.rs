@@ -131,7 +131,7 @@ impl FeedContext {
                 let task = move || poll::keyword(&source, &keyword, &*query, now);
                 self.read(task).await
             }
-            // This takes long, but feeds of one keyword do not wait for it.
+            // The query takes long, but the feeds of single keywords do not wait for it.
             (PolledQuery::Across(countable, query), None) => {
                 let task = move || poll::across(&source, &countable, &*query, now);
                 self.readers.run(task).await

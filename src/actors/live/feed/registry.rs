@@ -29,7 +29,7 @@ pub(in crate::actors::live) struct FeedRegistry {
 }
 
 impl ChangeSink for FeedRegistry {
-    /// True when the keyword has a feed, which lives for a time without subscribers.
+    /// True when the keyword has a feed. A feed is kept for a time without subscribers.
     fn wants(&self, keyword: &Keyword) -> bool {
         self.find(keyword).is_some()
     }
@@ -46,14 +46,14 @@ impl ChangeSink for FeedRegistry {
         if change.kind != ChangeKind::Dropped {
             feed.publish(epoch, change);
         } else if change.as_of <= self.progress.target() {
-            // The event is from before the start; a later event may track the keyword again.
+            // Folding is still catching up: a later event may track the keyword again.
             feed.reset();
         } else {
             // Removed at once, so that new subscribers of the keyword get a new feed.
             self.remove(&feed);
             feed.end();
             feed.subscribers().wake();
-            // Memory of a feed outside the registry cannot be trimmed; its actor stops soon.
+            // The registry cannot trim a removed feed, so the feed's actor has to end soon.
             feed.expire();
         }
     }

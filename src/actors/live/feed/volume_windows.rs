@@ -1,7 +1,7 @@
 //! The volume channels of one feed: windows of counts that move with the fold and the clock.
 //!
 //! Windows of one bucket width share their counts (a [grid](super::volume_grid)), so that a window
-//! of any length costs little memory beside its channel.
+//! of any length costs little more memory than its channel.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -194,7 +194,7 @@ impl PolledTopics {
         Ok(Some(snapshot))
     }
 
-    /// Keeps an answer as the one that new subscribers get, and returns its snapshot.
+    /// Keeps an answer for later subscribers, and returns its snapshot.
     async fn give_out(
         &mut self,
         context: &FeedContext,

@@ -27,7 +27,7 @@ use crate::events::{Keyword, Sequence, Timestamp};
 use crate::projections::ViewChange;
 use crate::store::Epoch;
 
-/// Approximate memory of a feed beside its channels, in bytes: here and in its actor.
+/// Approximate memory of a feed and its actor without the channels, in bytes.
 const FEED_BYTES: usize = 12 * 1024;
 
 /// The feed of one keyword, or of all keywords.
