@@ -28,7 +28,7 @@ pub(super) struct Author {
     pub(super) language: Language,
     /// The habits of writing.
     pub(super) habits: Habits,
-    /// One bit per keyword that the author cares for.
+    /// One bit for each keyword, set if the author is interested in it.
     interests: u64,
 }
 
@@ -55,8 +55,8 @@ pub(super) struct Authors {
     voices: [Vec<AuthorId>; COUNT],
 }
 
-/// Authors of one language, the busiest first. The n-th writes about 1/n of what the first one
-/// writes.
+/// Authors of one language, the busiest first. The n-th, from 1, writes about 5 / (n + 4) of what
+/// the first one writes.
 #[derive(Debug, Default)]
 struct Writers {
     ids: Vec<AuthorId>,
@@ -116,7 +116,7 @@ impl Authors {
         self.all.get(id)
     }
 
-    /// A random author of this language, preferably one with an interest in this keyword.
+    /// A random author of `language`, preferably one with an interest in `keyword`.
     pub(super) fn draw(
         &self,
         chance: &mut Chance,
@@ -169,7 +169,7 @@ fn section_lines<'a>(file: &'a str, heading: &'a str) -> impl Iterator<Item = &'
     lines.filter(|line| !line.is_empty())
 }
 
-/// The author of a line `handle|name|language|followers`.
+/// Reads an author from a line `handle|name|language|followers`.
 fn voice(line: &str, keyword: usize) -> Option<Author> {
     let mut parts = line.split('|');
     Some(Author {
@@ -222,7 +222,7 @@ fn stranger(chance: &mut Chance, names: &Phrases, taken: &mut BTreeSet<String>) 
         handle += &chance.below(100).to_string();
     }
     taken.insert(handle.clone());
-    // Few authors have many followers: twice as many followers are half as likely.
+    // Few authors have many followers: the share with at least n falls as 1 / n.
     let reach = 120_000_000 / (chance.below(1_000_000) + 150);
     let followers = reach * chance.between(5, 100) / 100;
     let mut interests = 0;

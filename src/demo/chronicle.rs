@@ -18,10 +18,11 @@ const TWICE: u64 = 7;
 const DELETED: u64 = 12;
 /// Posts with later metrics per 1,000 posts.
 const ENGAGED: u64 = 220;
-/// The time after a post in which its metrics grow and it may be deleted. It is shorter in a span
-/// of less than 50 such times.
+/// The time after a post in which its metrics grow and it may be deleted. In a span of less than
+/// 50 days, this time is a fiftieth of the span.
 const AFTERLIFE_MILLIS: i64 = Timestamp::DAY;
-/// Maximum delay of a late post. It is shorter in a short span, too.
+/// Maximum delay of a late post. In a span of less than 50 times this delay, the maximum is a
+/// fiftieth of the span.
 const DELAY_MILLIS: i64 = 6 * Timestamp::HOUR;
 /// Maximum number of events that wait for their time; further ones are dropped.
 const MAX_LATER: usize = 200_000;

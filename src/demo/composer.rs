@@ -14,7 +14,7 @@ use super::{Language, World};
 const RECENT: usize = 24;
 /// During an episode: percentage of the keyword's posts that are about it.
 const ABOUT_EPISODE: u64 = 88;
-/// During an episode: percentage of these posts that voices of the keyword write.
+/// During an episode: percentage of the keyword's posts that its voices write.
 const BY_VOICES: u64 = 30;
 
 /// A post that can be answered and repeated.
@@ -130,8 +130,8 @@ impl<'w> Composer<'w> {
             .or_else(|| authors.draw(chance, language, keyword))
     }
 
-    /// Keeps a post that can be answered and repeated. When the list is full, it replaces a random
-    /// one.
+    /// Keeps a post that can be answered and repeated. When the list is full, the post replaces a
+    /// random one.
     fn keep(&mut self, chance: &mut Chance, keyword: usize, post: Recent) {
         let Some(recent) = self.recent.get_mut(keyword) else {
             return;
@@ -263,7 +263,7 @@ impl<'w> Composer<'w> {
     }
 }
 
-/// Another keyword than this one, preferably of its circle.
+/// Another keyword than `keyword`, preferably of the same circle.
 fn other_keyword(chance: &mut Chance, keyword: usize) -> usize {
     let any = chance.index(COUNT - 1);
     let any = if any < keyword { any } else { any + 1 };

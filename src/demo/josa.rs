@@ -29,7 +29,7 @@ enum Ending {
 }
 
 impl Josa {
-    /// The particle with this form, which is one of the two. A particle such as 이라고 loses its 이
+    /// The particle that has `form` as one of its two forms. A particle such as 이라고 loses its 이
     /// after a vowel.
     pub(super) fn of(form: &str) -> Self {
         let pair = PAIRS

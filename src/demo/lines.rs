@@ -15,7 +15,7 @@ pub(super) struct Reactions {
 }
 
 impl Reactions {
-    /// A part of these numbers, in percent.
+    /// `percent` percent of each number.
     pub(super) fn percent(self, percent: u64) -> Self {
         let part = |count: u64| count * percent / 100;
         Self {

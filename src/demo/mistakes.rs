@@ -45,7 +45,7 @@ pub(super) fn apply(draft: &mut Draft, language: Language, habits: Habits, chanc
     }
 }
 
-/// Begins the text and its sentences with a capital letter.
+/// Begins every sentence with a capital letter, and makes the word "i" a capital.
 fn capitalize(draft: &mut Draft) {
     let mut begins = true;
     let mut capitals: Vec<usize> = Vec::new();

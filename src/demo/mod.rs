@@ -77,8 +77,8 @@ impl World {
             Phrases::of(&[
                 (COMMON_KOREAN, Some(Language::Korean)),
                 (COMMON_ENGLISH, Some(Language::English)),
-                // The file is read twice, so that phrases of this keyword alone are more frequent
-                // than general ones.
+                // The file is read twice, so that the keyword's own phrases are more frequent than
+                // general ones.
                 (subject.phrases, None),
                 (subject.phrases, None),
             ])

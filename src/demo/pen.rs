@@ -8,7 +8,7 @@ use super::chance::{Chance, mixed};
 use super::josa::Josa;
 use super::phrases::{BankId, Phrase, Phrases, Piece, Slot};
 
-/// Maximum nesting of banks. Slots below it stay empty.
+/// Maximum nesting of banks. Slots that are nested more deeply stay empty.
 const MAX_DEPTH: u8 = 8;
 /// Maximum number of further draws when the post already has the drawn phrase.
 const REDRAWS: usize = 2;
@@ -24,7 +24,7 @@ pub(super) struct Scene<'a> {
     pub(super) other: &'a str,
     /// A handle to mention.
     pub(super) mention: &'a str,
-    /// Decides the phrases that an episode keeps.
+    /// Determines the values of the slots that stay the same all through an episode.
     pub(super) facts: u64,
 }
 

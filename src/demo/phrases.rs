@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `{kw}`, `{other}` | the keyword of the post; another keyword |
 //! | `{name}` | a phrase of the bank of that name, in the language of the phrase |
-//! | `{=name}` | the same, but the same one all through an episode of a storyline |
+//! | `{=name}` | such a phrase, which stays the same all through an episode of a storyline |
 //! | `{a\|b\|}` | one of the phrases between the bars, which may have slots |
 //! | `{3-20}` | a number in that range |
 //! | `{@}`, `{url}` | the handle of an author; an address |
@@ -44,7 +44,7 @@ pub(super) enum Slot {
     Other,
     /// A phrase of a bank.
     Bank(BankId),
-    /// A phrase of a bank that an episode keeps.
+    /// A phrase of a bank, which stays the same all through an episode.
     Fact(BankId),
     /// One phrase of a list.
     Choice(Vec<Phrase>),
@@ -68,8 +68,8 @@ pub(super) struct Phrases {
 type Section<'a> = (String, Vec<&'a str>);
 
 impl Phrases {
-    /// Reads files. Each comes with the language of those of its sections whose names have no
-    /// language.
+    /// Reads files. With each file comes a language, which applies to its sections whose names have
+    /// no language.
     pub(super) fn of(files: &[(&str, Option<Language>)]) -> Self {
         let sections: Vec<Section<'_>> = files
             .iter()

@@ -12,7 +12,7 @@ const REPLIES: u64 = 13;
 /// Percentage of posts that are about an address.
 const QUOTES: u64 = 6;
 
-/// Numbers of the banks of a keyword in a language.
+/// The indexes of the banks of a keyword in a language.
 #[derive(Debug, Default)]
 pub(super) struct Banks {
     good: Option<BankId>,

@@ -12,7 +12,7 @@ const TICKS_PER_SLOT: i64 = 216;
 const DRIFT_MILLIS: i64 = 9 * Timestamp::DAY;
 /// Length of a storyline's slot in a live part.
 const LIVE_SLOT_MILLIS: i64 = 5 * Timestamp::MINUTE;
-/// Volumes rise in the last one of this number of equal parts of a span.
+/// Number of equal parts of a span. Volumes rise in the last part.
 const RISING_PART: i64 = 4;
 /// The rise of volumes, in percent.
 const RISE_PERCENT: u64 = 1_500;
@@ -120,7 +120,7 @@ impl Rates {
             next: from,
             tick,
             posts: 1,
-            // Rhythm 1,000, drift 100, jitter 100, growth 100.
+            // The usual values of the factors: rhythm 1,000, drift, jitter and growth 100 each.
             total: u128::from(usual * 1_000 * 100 * 100 * 100 * USUAL) * u128::from(pause.max(1)),
             passed: 0,
         }

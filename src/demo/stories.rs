@@ -17,9 +17,10 @@ pub(super) const STORIES: usize = 10;
 const SLOT_MILLIS: i64 = 36 * Timestamp::HOUR;
 /// Minimum length, in milliseconds, of a slot whose storyline begins at its hour of the day.
 const MIN_DAILY_SLOT_MILLIS: i64 = 24 * Timestamp::HOUR;
-/// In shorter slots, the parts of an episode take a larger share of the slot by this factor.
+/// In slots of less than a day, the parts of an episode take this many times their usual share of
+/// the slot.
 const STRETCH: i64 = 3;
-/// A multiplier of 1.
+/// The factor of the usual number of posts, in tenths, when nothing happens.
 pub(super) const USUAL: u64 = 10;
 
 /// A storyline.
@@ -175,7 +176,7 @@ impl Schedule {
         })
     }
 
-    /// The episodes that begin in a range.
+    /// The episodes that begin before `to`.
     pub(super) fn episodes(&self, to: Timestamp) -> impl Iterator<Item = Episode> {
         let last = self.number(to);
         let found = (0..=last).filter_map(|number| self.episode(number));
@@ -188,7 +189,8 @@ impl Schedule {
         (now - 2..=now).filter_map(|number| self.episode(number))
     }
 
-    /// Converts minutes of a slot of full length to milliseconds in these slots.
+    /// Converts minutes of a slot of full length to milliseconds in a slot of this schedule. In
+    /// slots of less than a day, the result is `stretch` times as long.
     fn scaled(&self, minutes: i64, stretch: i64) -> i64 {
         let full = minutes * Timestamp::MINUTE;
         if self.slot < MIN_DAILY_SLOT_MILLIS {

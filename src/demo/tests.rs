@@ -96,7 +96,7 @@ fn per_hour() -> BTreeMap<(usize, Timestamp), u64> {
     counts
 }
 
-/// Every machine and version gives the same lines. Changed phrases change them.
+/// Every machine and version gives the same lines. Changed phrases change the hash.
 #[test]
 fn same_seed_and_span_give_the_same_bytes() {
     let mut lines = lines_of(1, &span(120, 10_000));

@@ -1,19 +1,20 @@
 //! The stored form of events: the bytes that the embedded journal and the views keep.
 //!
-//! In: an [`Event`], a [`Hollow`] or a payload. Out: its bytes, and from the bytes the same again.
+//! In: an [`Event`], a [`Hollow`] or a payload, or stored bytes. Out: the stored bytes, or what
+//! they hold.
 //!
 //! The form is one version byte, then bincode:
 //!
 //! | version | holds |
 //! |---|---|
-//! | 0 | a payload in wire form that was undecodable when stored; each read tries again |
+//! | 0 | a payload in wire form, undecodable when stored or kept so; each read decodes it |
 //! | 1 | an event |
 //! | 2 | the origin of an event (a text), then the event |
 //! | 3 | what is left of an erased event (a [`Hollow`]) |
 //!
-//! Versions 2 and 3 are read, but nothing writes them yet. A later version adds an arm to
-//! [`decode`], the upcaster, which converts the older form. Golden files in `tests/golden/` have
-//! every version.
+//! Only an import writes versions 2 and 3, for exported records that have an origin or are erased.
+//! A later version adds an arm to [`decode_any`], the upcaster, which converts the older form.
+//! Golden files in `tests/golden/` have every version.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -31,8 +32,8 @@ pub const MAX_ORIGIN_BYTES: usize = 128;
 /// id, four metrics.
 pub const MAX_HOLLOW_BYTES: usize = 1 + 1 + 9 + 16 + 4 * (1 + 9);
 
-/// The stored form of an erased event exceeds that of the event itself by at most this many bytes,
-/// if the event itself has more than 40 bytes.
+/// Maximum number of bytes by which the stored form of an erased event is longer than that of the
+/// whole event, if the latter has more than 40 bytes.
 pub const HOLLOW_SURPLUS_BYTES: usize = 14;
 
 const WIRE: u8 = 0;
@@ -121,7 +122,7 @@ pub fn check_origin(origin: &str) -> Result<(), StoredError> {
     }
 }
 
-/// Stores a payload that is not an event, unchanged.
+/// Stores a payload in wire form, unchanged. It need not be an event.
 pub fn encode_wire(payload: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(payload.len().saturating_add(1));
     out.put_u8(WIRE);

@@ -96,7 +96,7 @@ impl RecordIdentity {
 /// The position through which the rows of a shard reflect the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The journal of the position.
+    /// The journal that the position belongs to.
     pub incarnation: Incarnation,
     /// The position; 0 before the first record.
     pub sequence: Sequence,

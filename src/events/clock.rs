@@ -10,7 +10,7 @@ use super::Timestamp;
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// A clock that returns the result of `read`: [`Timestamp::now`] for the system's clock.
+    /// A clock that calls `read` for the time. The system's clock is `of(Timestamp::now)`.
     pub fn of(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }

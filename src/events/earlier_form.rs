@@ -14,8 +14,8 @@ use super::{Keyword, KeywordError, Token};
 /// The current meaning of a token of version 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CarriedToken {
-    /// The token is unchanged: it names the same keyword. This includes tokens that named no
-    /// keyword under version 1; they may name one now.
+    /// The token is unchanged: it names the same keyword. A token that named no keyword under
+    /// version 1 is unchanged too, and may name one now.
     Same,
     /// The normal form of the token's keyword is now this one, so the token has changed.
     Now(Keyword),
@@ -27,8 +27,8 @@ impl CarriedToken {
     /// Converts a token from a journal of version 1.
     ///
     /// Conjoining jamo outside syllables become the compatibility jamo from which version 1 made
-    /// them. Conjoining jamo that had joined a syllable ("배우ㄳ" became "배욳") look like a syllable
-    /// that was written so, and stay.
+    /// them. Conjoining jamo that had joined a syllable ("배우ㄳ" became "배욳") stay, because the
+    /// publisher may have written that syllable.
     pub fn of_version_1(token: &[u8]) -> Self {
         let Some(text) = named_by(token) else {
             return Self::Same;

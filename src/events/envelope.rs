@@ -54,7 +54,7 @@ pub enum KeywordRecord {
         /// Why the payload is refused.
         reason: String,
     },
-    /// What is left of an erased event. It has the hash of that event.
+    /// What is left of an erased event. Its record hash is that of the whole event.
     Hollow(Hollow),
 }
 
@@ -115,7 +115,7 @@ pub struct Record {
     /// The token of the subject, unchanged. [`Token::decode_strict`] tells whether it names a
     /// keyword.
     pub token: Bytes,
-    /// The [`binary`] form of an event, or of a payload that is not an event.
+    /// The [`binary`] form of an event, or of a payload in wire form.
     pub stored: Bytes,
 }
 

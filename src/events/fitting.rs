@@ -8,7 +8,7 @@ use super::{Event, json};
 /// event came from a payload within that limit.
 ///
 /// [`json::encode`] writes zero metrics and milliseconds, which a publisher may have left out. If
-/// the result is too long, it is written without them. The shorter form has the same meaning.
+/// its result is too long, both are left out. The shorter form has the same meaning.
 pub fn encode_fitting(event: &Event) -> Vec<u8> {
     let json = json::encode(event);
     if json.len() <= json::MAX_PAYLOAD_BYTES {

@@ -1,4 +1,4 @@
-//! A list of a rule in an event: absent, or given with any number of texts.
+//! A list of texts for a rule in an event: absent, or given, with 0 to 20 texts.
 //!
 //! In: the member of an event. Out: the list, or its absence, in JSON and in the stored form.
 
@@ -13,8 +13,8 @@ use super::keyword_rules::RuleTexts;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GivenTexts(Option<RuleTexts>);
 
-/// The stored form of an absent list before a given one: one empty text, which no list contains. A
-/// given list is stored as its texts alone.
+/// The stored form of an absent list: one empty text, which no given list contains. It is written
+/// only before a given list, because absent lists at the end of an event are left out.
 const ABSENT: [&str; 1] = [""];
 
 impl GivenTexts {

@@ -23,9 +23,11 @@ pub enum KeywordError {
     Empty,
     /// The normal form is longer than [`Keyword::MAX_CODE_POINTS`].
     TooLong(usize),
-    /// The keyword has a control (Cc) or format (Cf) character.
+    /// The keyword has a control (Cc) or format (Cf) character: its code point, and its position in
+    /// the normal form, from 1.
     ControlCharacter(u32, usize),
-    /// The keyword has a joiner (U+200C, U+200D) without another character on both sides.
+    /// The keyword has a joiner (U+200C, U+200D) without another character on both sides: its code
+    /// point, and its position in the normal form, from 1.
     Joiner(u32, usize),
     /// The keyword has no visible character.
     Invisible,
@@ -95,7 +97,7 @@ impl Keyword {
     }
 }
 
-/// Maximum length of the text before normalisation, in bytes without its white space.
+/// Maximum length of a text before normalisation, in bytes. White space is not counted.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// Refuses control and format characters, except those that a script or a flag needs.
@@ -111,8 +113,8 @@ fn check_characters(normal: &str) -> Result<(), KeywordError> {
                 return Err(KeywordError::Joiner(code, position));
             }
         } else if is_control_or_format(character) && !is_tag(character) {
-            // White space controls (tab, newline) are spaces by now. The remaining ones are
-            // refused.
+            // The normal form has no white space controls (tab, newline): they became spaces. All
+            // other controls are refused.
             return Err(KeywordError::ControlCharacter(code, position));
         }
         before = Some(character);

@@ -29,8 +29,8 @@ struct Lists {
     none: RuleTexts,
 }
 
-/// A list of texts as JSON has it: its first texts, one more than are allowed, and the number of
-/// all. So a list of any length takes little memory.
+/// A list of texts as JSON has it. It keeps the first 21 texts, one more than are allowed, and the
+/// number of all texts. So a list of any length takes little memory.
 #[derive(Debug, Default)]
 pub struct ListedTexts<'a> {
     first: Vec<Cow<'a, str>>,
@@ -65,7 +65,7 @@ impl RuleTexts {
     /// Maximum number of texts.
     pub const MAX: usize = 20;
 
-    /// Normalises these texts and checks them. A text that equals an earlier one is left out.
+    /// Normalises `texts` and checks them. A text that equals an earlier one is left out.
     ///
     /// # Errors
     /// [`RuleTextsError`].
@@ -89,7 +89,7 @@ impl RuleTexts {
 }
 
 impl KeywordRules {
-    /// The rules with these lists.
+    /// The rules with the lists `any` and `none`.
     pub fn new(any: RuleTexts, none: RuleTexts) -> Self {
         let is_empty = any.is_empty() && none.is_empty();
         Self((!is_empty).then(|| Arc::new(Lists { any, none })))
@@ -130,7 +130,7 @@ impl KeywordRules {
 }
 
 impl<'a> ListedTexts<'a> {
-    /// Number of texts that are kept. The others are only counted.
+    /// Maximum number of texts that are kept. Further texts are only counted.
     pub(super) const MAX_KEPT: usize = RuleTexts::MAX + 1;
 
     /// Adds a text.
@@ -213,7 +213,7 @@ impl<'de> Deserialize<'de> for KeywordRules {
 
 #[cfg(test)]
 impl KeywordRules {
-    /// The rules with these texts.
+    /// The rules with the texts `any` and `none`.
     pub(crate) fn of_test(any: &[&str], none: &[&str]) -> Self {
         let texts = |texts: &[&str]| RuleTexts::new(texts.iter().copied()).unwrap();
         Self::new(texts(any), texts(none))

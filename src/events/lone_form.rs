@@ -18,10 +18,10 @@ const PAGES: usize = 0x324;
 /// look-ups in the Unicode tables. All pages together take some MB.
 static FILLED: [OnceLock<Page>; PAGES] = [const { OnceLock::new() }; PAGES];
 
-/// Returns the normal form of a character that can be normalised alone. No character before it
-/// changes it, and a character after it changes it only if that one has no lone form. Returns
-/// `None` for all other characters, for a capital sigma, and for variation selectors, which are
-/// removed.
+/// Returns the normal form of a character that can be normalised alone. No preceding character
+/// changes this form, and the following character changes it only if it has no lone form itself.
+/// Returns `None` for all other characters, for a capital sigma, and for variation selectors, which
+/// are removed.
 pub(super) fn lone_form(character: char) -> Option<&'static str> {
     let code = usize::try_from(u32::from(character)).ok()?;
     let page = FILLED.get(code / PAGE)?.get_or_init(|| fill(code / PAGE));

@@ -1,15 +1,15 @@
 //! Finds the part of a text that is in normal form already.
 
-/// ASCII at the start of a text is checked in blocks of so many bytes, which is faster than byte by
-/// byte.
+/// Size of a block, in bytes. Checking ASCII at the start of a text in blocks is faster than
+/// checking it byte by byte.
 const BLOCK_BYTES: usize = 16;
 
-/// Returns how many bytes at the start of `text`, at most `room`, are in normal form except for
-/// their ASCII case, whatever follows: Hangul syllables, and ASCII with single spaces inside. Most
-/// texts are mostly that.
+/// Returns the number of bytes at the start of `text`, at most `room`, that are in normal form
+/// except for their ASCII case, whatever text follows. They are Hangul syllables, and ASCII with
+/// single spaces inside. Most texts consist mostly of such bytes.
 pub(super) fn ready(text: &str, room: usize) -> usize {
     let bytes = text.as_bytes();
-    // The last character may combine with what follows, so it is ready when the next one is read.
+    // A character may combine with the next one, so it is ready only when the next one is read.
     let mut end = plain_blocks(bytes, room) * BLOCK_BYTES;
     let mut ready = end.saturating_sub(1);
     while let Some(byte) = bytes.get(end) {
@@ -28,8 +28,8 @@ pub(super) fn ready(text: &str, room: usize) -> usize {
     end
 }
 
-/// How many blocks at the start of a text, in at most `room` bytes, are ASCII with single spaces
-/// inside. A byte follows each of them.
+/// Number of blocks at the start of a text, in at most `room` bytes, that are ASCII with single
+/// spaces inside. At least one byte follows each counted block.
 fn plain_blocks(bytes: &[u8], room: usize) -> usize {
     if bytes.first() == Some(&b' ') {
         return 0;
@@ -43,7 +43,7 @@ fn plain_blocks(bytes: &[u8], room: usize) -> usize {
     blocks
         .take(room / BLOCK_BYTES)
         .take_while(|(block, next)| {
-            // Reads the whole block in any case, which the compiler makes one step of.
+            // The fold always reads the whole block, so that the compiler can vectorize it.
             let pairs = block.iter().zip(*next);
             pairs.fold(true, |is_so, pair| is_so & is_plain(pair))
         })

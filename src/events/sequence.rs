@@ -29,7 +29,7 @@ impl Sequence {
         Self(self.0.saturating_add(1))
     }
 
-    /// The position before this one. 0 has none before it and stays 0.
+    /// The previous position; 0 when there is none.
     #[must_use]
     pub const fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))

@@ -52,8 +52,8 @@ impl ShardCount {
         (0..self.0).map(ShardId)
     }
 
-    /// The shard for records whose token names no keyword. It counts and keeps all of them, so that
-    /// they are kept in sequence order. It also keeps everything else without a keyword.
+    /// The shard for records whose token names no keyword. One shard counts and keeps all of these
+    /// records, so that they stay in sequence order.
     pub fn of_unaddressed(self) -> ShardId {
         self.shard_of(b"_")
     }

@@ -62,7 +62,7 @@ impl Token {
     /// Decodes the token of a subject, which must be in normal form.
     ///
     /// # Errors
-    /// [`TokenError`]. If the token names a keyword, the reason has its correct token.
+    /// [`TokenError`]. If the token names a keyword, the error has its correct token.
     pub fn decode_strict(token: &[u8]) -> Result<Keyword, TokenError> {
         let keyword = Self::decode_lenient(token)?;
         let right = Self::of(&keyword);

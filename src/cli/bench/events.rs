@@ -123,8 +123,8 @@ impl Made {
         Some((keyword, Event::TweetPosted(Box::new(tweet))))
     }
 
-    /// Draws the index of a word; low indexes are frequent, high ones rare. It is the smallest of
-    /// three uniform draws.
+    /// Draws the index of a word; low indexes are frequent, high ones rare. The index is the last
+    /// of three uniform draws, each of which is at most the one before.
     fn zipf(&mut self) -> usize {
         let mut bound = self.words.len();
         for _ in 0..3 {
@@ -134,11 +134,11 @@ impl Made {
     }
 }
 
-/// Milliseconds by which each pass shifts the posts' times: a little more than four months, the
-/// default range of `tidings sample`.
+/// Milliseconds by which each pass shifts the posts' times: a day more than the default range of
+/// `tidings sample`.
 const PASS_MILLIS: i64 = 121 * Timestamp::DAY;
 /// Number of passes over the file after which the times start again, each a millisecond later than
-/// in the first passes.
+/// that many passes before.
 const PASSES: i64 = 32;
 
 /// Posts of a file; each event is one post for one keyword that it contains.

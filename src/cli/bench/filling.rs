@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cli::client::ServerClient;
 
-/// Maximum size of a body while filling, in bytes.
+/// Size at which a body is posted while filling, in bytes. The last line may exceed it.
 pub(super) const BODY_BYTES: usize = 8 * 1024 * 1024;
 /// Time limit for folding the posted lines.
 pub(super) const FOLDED_WITHIN: Duration = Duration::from_secs(300);

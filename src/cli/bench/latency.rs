@@ -9,9 +9,9 @@ use super::live::figures::millis;
 /// Percentiles of the waiting times of clients.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Latency {
-    /// Number of counted answers.
+    /// Number of waiting times, some of which can be those of failures.
     pub(super) count: usize,
-    /// Number of requests without an answer.
+    /// Number of failed requests, or of updates that did not come.
     pub(super) failed: u64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
@@ -19,8 +19,7 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    /// Computes the percentiles of these waiting times. `failed` is the number of requests without
-    /// an answer.
+    /// Computes the percentiles of the waiting times `spans`. `failed` is the number of failures.
     pub(super) fn of(mut spans: Vec<Duration>, failed: u64) -> Self {
         spans.sort_unstable();
         let at = |permille: usize| {
@@ -38,7 +37,7 @@ impl Latency {
         }
     }
 
-    /// Ratio of the 99th percentiles of `self` and `other`.
+    /// The 99th percentile of `self` divided by that of `other`.
     pub(super) fn ratio(&self, other: &Self) -> f64 {
         self.p99_ms / other.p99_ms.max(0.001)
     }

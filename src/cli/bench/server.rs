@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct BenchServer {
     address: SocketAddr,
     own: Option<Own>,
-    /// The server's processes; more than one when several servers share the address.
+    /// The ids of the server's processes; more than one when several servers share the address.
     pids: Vec<u32>,
 }
 
@@ -126,8 +126,8 @@ impl BenchServer {
         }
     }
 
-    /// Processor time and memory used so far; `None` when no process is known or `/proc` has no
-    /// entry.
+    /// Processor time used so far and present resident memory, summed over the processes; `None`
+    /// when no process is known or `/proc` has no entry.
     pub(super) fn usage(&self) -> Option<ServerUsage> {
         let mut sum: Option<ServerUsage> = None;
         for pid in &self.pids {
@@ -142,7 +142,7 @@ impl BenchServer {
         sum
     }
 
-    /// The server's process, if known.
+    /// The id of the server's first process, if known.
     pub(super) fn pid(&self) -> Option<u32> {
         self.pids.first().copied()
     }

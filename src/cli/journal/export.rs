@@ -90,8 +90,8 @@ pub(super) async fn run(
     Ok(CommandOutcome::Done)
 }
 
-/// True for `-`, and for another name of the same file, such as `/dev/stdout`. The null device does
-/// not count: an export and a report may both go there.
+/// True for `-`, and for any name of the file that standard output goes to, such as `/dev/stdout`.
+/// False for the null device, because an export and a report may both go there.
 fn is_standard_output(file: &Path) -> bool {
     let identity = |path: &Path| {
         let found = std::fs::metadata(path).ok()?;

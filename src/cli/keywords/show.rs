@@ -104,7 +104,7 @@ pub(super) async fn ask(client: &ServerClient, keyword: &Keyword) -> anyhow::Res
     let Some(listed) = listed.find(|listed| listed.keyword == keyword.as_str()) else {
         bail!("the keyword {keyword} is not tracked");
     };
-    // The server's order is that of their starts.
+    // The server answers the spikes in the order of their starts.
     spikes.reverse();
     spikes.truncate(LATEST_SPIKES);
     Ok(ShownKeyword {

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{Output, print, write_out};
 use crate::cli::table::table;
 
-/// Prints a list while it is read, so that the list may be larger than memory: as a JSON array with
-/// one value per line, or as a sequence of tables.
+/// Prints a list while it is read, so that the list may be larger than memory. The output is a JSON
+/// array with one value per line, or a table whose columns are aligned part by part.
 #[derive(Debug)]
 pub(in crate::cli) struct Listing<const N: usize> {
     output: Output,

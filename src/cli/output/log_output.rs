@@ -4,8 +4,8 @@ use std::io;
 
 use super::escaping::plain;
 
-/// Writes log lines to standard error: JSON as it is, and other events each as one line, with
-/// control characters escaped.
+/// Writes log events to standard error. JSON is written unchanged. Any other event is written as
+/// one line, with control and format characters escaped.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct LogOutput {
     /// The lines are JSON.

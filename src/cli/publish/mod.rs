@@ -157,8 +157,8 @@ fn read_ahead(lines: SourceLines) -> (mpsc::Receiver<WaitingLine>, JoinHandle<an
     (receive, reading)
 }
 
-/// Where to publish: to NATS if `--nats` or `--context` is given, else to a server. NATS as the
-/// journal of a server is no reason to bypass the server.
+/// Where to publish: to NATS if `--nats` or `--context` is given, else to a server. NATS in the
+/// settings file or the environment is the server's journal, and does not count.
 fn nats_of<'a>(
     arguments: &PublishArguments,
     invocation: &'a Invocation,

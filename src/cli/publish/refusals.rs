@@ -108,8 +108,7 @@ impl Notes {
         }
     }
 
-    /// Notes a retry. After many such notes further ones are omitted; the report counts the
-    /// retries.
+    /// Notes a retry. After [`MAX_NAMED`] such notes, further notes are omitted.
     pub(super) fn say_trying_again(&mut self, text: &str) {
         self.tries = self.tries.saturating_add(1);
         if self.tries <= MAX_NAMED {

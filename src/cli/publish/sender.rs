@@ -22,7 +22,7 @@ const FULL_BYTES: usize = 3 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Time limit for retries when the server never answered.
 const FIRST_PATIENCE: Duration = Duration::from_secs(5);
-/// The first wait before a body is sent again; each further one is twice as long, up to
+/// The first wait before a body is sent again. Each further wait is twice as long, up to
 /// [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -96,7 +96,8 @@ pub(in crate::cli) struct PublishReport {
     pub(in crate::cli) rejected: Refusals,
     /// The last sequence written.
     pub(in crate::cli) seq: u64,
-    /// Bodies that were sent more than once.
+    /// Number of bodies that a server was sent more than once. For JetStream: number of times that
+    /// a body was sent again.
     pub(in crate::cli) resent: u64,
     /// Duration of publishing, in seconds.
     pub(in crate::cli) seconds: f64,

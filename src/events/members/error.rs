@@ -19,9 +19,9 @@ pub enum DecodeError {
     /// The payload has more bytes than are allowed.
     #[error("the payload has {bytes} bytes; at most {max} are allowed")]
     TooLarge {
-        /// Length of the payload.
+        /// Length of the payload, in bytes.
         bytes: usize,
-        /// Maximum length.
+        /// Maximum length, in bytes.
         max: usize,
     },
     /// A byte of the payload starts no character.

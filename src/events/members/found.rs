@@ -28,7 +28,8 @@ pub(in crate::events) struct Found<'a> {
 }
 
 impl<'a> FoundMembers<'a> {
-    /// Finds the members of `object` that are in `names`. All others are skipped with any value.
+    /// Finds the members of `object` that are in `names`. All other members are skipped, whatever
+    /// their values.
     pub(in crate::events) fn of(
         object: RawValue<'a>,
         parent: &'static str,

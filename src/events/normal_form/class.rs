@@ -15,15 +15,16 @@ pub(super) enum Class {
     /// The character is its own NFKC, begins a new stretch for NFKC, and its lower case is its
     /// ASCII lower case.
     Plain,
-    /// A compatibility jamo, or the compatibility jamo of a half-width one.
+    /// A compatibility or half-width jamo, as a compatibility jamo.
     Jamo(char),
     /// A character that needs the Unicode tables.
     Other,
 }
 
 impl Class {
-    /// Except for jamo, classes are only a shortcut: a plain character classed as other costs time
-    /// and changes nothing. A test checks the ranges against the tables.
+    /// Returns the class of a character. Except for jamo, classes are only a shortcut: classing a
+    /// plain character as other costs time and changes no result. A test checks the ranges against
+    /// the Unicode tables.
     #[inline]
     pub(super) const fn of(character: char) -> Self {
         match character {
@@ -93,7 +94,7 @@ pub(super) const fn compatibility_jamo(character: char) -> Option<char> {
     char::from_u32(character as u32 - offset)
 }
 
-/// Returns the compatibility jamo from which NFKC makes this conjoining jamo.
+/// Returns the compatibility jamo from which NFKC makes the jamo `conjoining`.
 pub(in crate::events) fn compatibility_jamo_of(conjoining: char) -> Option<char> {
     ('\u{3131}'..='\u{318e}')
         .filter(|jamo| *jamo != HANGUL_FILLER)

@@ -3,9 +3,9 @@
 //! One *pass* over a text does this:
 //! 1. Variation selectors (U+FE00..=U+FE0F, U+E0100..=U+E01EF) are removed.
 //! 2. Hangul compatibility jamo (U+3131..=U+318E without U+3164) stay unchanged, and half-width
-//!    jamo (U+FFA1..=U+FFDC) become compatibility jamo. NFKC would make conjoining jamo of both,
-//!    which join their neighbours: "배우ㄳ" would lose "배우". NFKC is applied separately to every
-//!    stretch between two jamo.
+//!    jamo (U+FFA1..=U+FFDC) become compatibility jamo. NFKC would turn both kinds into conjoining
+//!    jamo, which join their neighbours: "배우ㄳ" would no longer contain "배우". NFKC is applied
+//!    separately to every stretch between two jamo.
 //! 3. White space (`White_Space`) is trimmed, and every run of it inside becomes one space.
 //!
 //! The normal form is a pass, then Unicode default lower case (with the final sigma), then a second
@@ -68,7 +68,7 @@ mod tests {
     use unicode_normalization::char::canonical_combining_class;
     use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
-    /// Every character of the planes to which Unicode has assigned characters. Planes 15 and 16 are
+    /// Every character of the ranges in which Unicode has assigned characters. Planes 15 and 16 are
     /// left out: they are for private use.
     fn every_character() -> impl Iterator<Item = char> {
         ('\0'..='\u{323ff}').chain('\u{e0000}'..='\u{e0fff}')

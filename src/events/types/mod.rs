@@ -87,7 +87,7 @@ pub(super) trait EventVisitor {
 }
 
 impl EventKind {
-    /// The kind of this name.
+    /// The kind whose name on the wire is `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }

@@ -93,7 +93,7 @@ pub(super) struct Post {
     pub(super) seconds: f64,
 }
 
-/// Everything at once.
+/// The figures of all attacks at once, beside good clients.
 #[derive(Debug, Serialize)]
 pub(super) struct Together {
     /// Connections of hostile clients, by kind.
@@ -108,7 +108,7 @@ pub(super) struct Together {
     pub(super) cpu_seconds_beside: f64,
     /// Processor time after the attack, with no client connected, while memory was given back.
     pub(super) cpu_seconds_after: f64,
-    /// Waiting times of good clients: without the attack, beside it.
+    /// Waiting times of good clients: first without the attack, then beside it.
     pub(super) reads: [Latency; 2],
     pub(super) posts: [Latency; 2],
     pub(super) live: [Latency; 2],

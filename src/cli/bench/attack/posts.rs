@@ -22,8 +22,8 @@ const fn kind(what: &'static str, one_in: u64, line: fn(&Scene, u64) -> String) 
     Kind { what, one_in, line }
 }
 
-/// All kinds. Each makes its own ids, which contain the time at which the server was filled, so
-/// that a second run on the same folder posts no duplicates.
+/// All kinds, in the order of measuring. The ids of posts contain the start time of the run, so
+/// that a second run on the same folder posts no duplicates of the first.
 const KINDS: &[Kind] = &[
     kind("posted, names its keyword", 1, naming_its_keyword),
     kind("posted, a duplicate", 1, naming_its_keyword),

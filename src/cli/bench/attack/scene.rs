@@ -23,7 +23,7 @@ use crate::cli::client::{ClientError, ServerClient};
 use crate::cli::progress;
 use crate::events::Timestamp;
 
-/// Code points of a heavy text: the maximum of a text.
+/// Length of a heavy text: the maximum length of a text, in code points.
 pub(super) const HEAVY_CHARACTERS: usize = 10_000;
 /// U+FDFA, the character that NFKC expands most.
 pub(super) const HEAVY: &str = "\u{fdfa}";
@@ -34,7 +34,7 @@ pub(super) struct Scene {
     pub(super) address: SocketAddr,
     pub(super) client: ServerClient,
     pub(super) keywords: u64,
-    /// Start time of the filling.
+    /// Start time of the run. In a new folder, it is also the start time of the filling.
     pub(super) now: Timestamp,
     tweets: u64,
     heavy: u64,
@@ -118,7 +118,7 @@ impl Scene {
         posted(&format!("o:{number}"), at, &text(number), Some(&keyword))
     }
 
-    /// Posts lines; returns how many were accepted.
+    /// Posts lines; returns how many there were and how many events were journaled.
     pub(super) async fn post(&self, body: String) -> anyhow::Result<Posted> {
         filling::post(&self.client, body).await
     }
@@ -128,7 +128,8 @@ impl Scene {
         filling::folded(&self.client).await
     }
 
-    /// A query over all of `big` or `heavy` in buckets of a minute: 10,000 points.
+    /// The parameters of a query for the 10,000 minutes up to the start of the run, in buckets of a
+    /// minute: 10,000 points.
     pub(super) fn widest_minutes(&self) -> String {
         let to = self.now;
         let from = to.plus(-9_999 * 60_000);

@@ -24,7 +24,7 @@ const GREEDY: u64 = 4;
 
 /// The period over which the abandoned requests are spread.
 const ABANDONED_WITHIN: Duration = Duration::from_secs(2);
-/// Time after which a client gives an abandoned request up.
+/// Time after which a client abandons its request.
 const ABANDONED_AFTER: Duration = Duration::from_millis(100);
 /// Pause before a disconnected client reconnects.
 const BACK_AFTER: Duration = Duration::from_millis(500);

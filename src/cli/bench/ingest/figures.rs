@@ -17,7 +17,7 @@ pub(super) struct IngestFigures {
     pub(super) bare_read_seconds: f64,
     /// Seconds from the start of the actors until all events were folded and readable.
     pub(super) folded_seconds: f64,
-    /// Seconds until all was committed and closed.
+    /// Seconds from the start of the actors until all rows were committed and the actors stopped.
     pub(super) committed_seconds: f64,
     pub(super) bare_read_per_second: f64,
     pub(super) committed_per_second: f64,
@@ -40,7 +40,7 @@ pub(super) struct IngestFigures {
 pub(super) struct Publishing {
     /// Messages per second by a client that only publishes, with many acknowledgements in flight.
     pub(super) bare_publish_per_second: f64,
-    /// Lines of answered bodies. The server folded them at the same time.
+    /// Number of lines that were posted. The server folded them at the same time.
     pub(super) posted: u64,
     pub(super) posted_seconds: f64,
     pub(super) posted_per_second: f64,

@@ -1,6 +1,8 @@
-//! The ingest benchmark on a NATS JetStream stream. A client that does nothing else publishes to
-//! the stream before the fold and reads it right after, because the speed of a machine changes
-//! within minutes.
+//! The ingest benchmark on a NATS JetStream stream.
+//!
+//! A client that does nothing else reads the stream right before and right after the fold, and
+//! publishes to it right before and right after the posts. The figures are compared with the mean
+//! of both, because the speed of a machine changes within minutes.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::telemetry::Metrics;
 
-/// Number of events after which memory is sampled, to compare the peak with.
+/// Number of events after which the peak so far is kept, to compare the final peak with.
 pub(super) const EARLY_EVENTS: u64 = 500_000;
 
 /// Samples this process's resident memory.
@@ -19,7 +19,7 @@ pub(super) struct Memory {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ResidentMemory {
     pub(super) start: u64,
-    /// Memory after [`EARLY_EVENTS`] events.
+    /// The peak through the first [`EARLY_EVENTS`] events; `None` if there were fewer.
     pub(super) early: Option<u64>,
     pub(super) peak: u64,
 }

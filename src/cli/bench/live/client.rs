@@ -20,7 +20,7 @@ use crate::cli::bench::{frames, raw};
 
 /// Receive buffer of a client that never reads, in bytes: small, so that it is full soon.
 const STUCK_BYTES: u32 = 4096;
-/// Time limit for a WebSocket handshake.
+/// Time limit for connecting and for the WebSocket handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// Pause before a reconnect when the server names none.
 pub(super) const RETRY: Duration = Duration::from_millis(100);

@@ -49,7 +49,7 @@ pub(super) struct LiveFigures {
     /// Medians for folding, without and with clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fold: Option<FoldFigures>,
-    /// Updates whose `prev` was not the client's sequence.
+    /// Updates whose `prev` was beyond the client's sequence.
     pub(super) gaps: u64,
     /// Snapshots sent to a client that had one already.
     pub(super) resyncs: u64,

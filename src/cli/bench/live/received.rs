@@ -1,4 +1,4 @@
-//! Takes the state of a client from the bytes that it receives.
+//! Updates the state of a client from the bytes that the client receives.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -19,7 +19,8 @@ const SENT_AWAY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Number of rounds that fill the buffers of the stuck clients.
 const FILLING_ROUNDS: usize = 64;
-/// Tweets of a round that fills buffers, and characters of a tweet's text: 6 MiB over all rounds.
+/// Tweets per keyword of a round that fills buffers, and characters of a tweet's text: 6 MiB for a
+/// client over all rounds.
 const FILLING: (usize, usize) = (10, 10_000);
 
 /// One pair of measurements: p99 of the good clients without and with stuck clients, and the growth
@@ -30,7 +31,7 @@ struct Pair {
     grown_mib: f64,
 }
 
-/// Measures all pairs. After each pair it waits until the server has closed all stuck clients.
+/// Measures all pairs, and waits after each until the server has closed all stuck clients.
 pub(super) async fn stuck(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     load.publish_round(1).await?;

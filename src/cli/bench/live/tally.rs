@@ -11,7 +11,7 @@ const LATENCY_STEP: Duration = Duration::from_micros(100);
 /// Number of counted steps: latencies up to ten seconds.
 const LATENCY_STEPS: usize = 100_000;
 
-/// Counters shared by all client threads.
+/// Counters shared by the clients and the measure that runs them.
 #[derive(Debug)]
 pub(super) struct Tally {
     /// Tweets received, summed over the clients.
@@ -24,7 +24,7 @@ pub(super) struct Tally {
     pub(super) subscribed: AtomicUsize,
     /// Subscriptions that resumed without a snapshot.
     pub(super) recovered: AtomicUsize,
-    /// Updates whose `prev` was not the client's sequence.
+    /// Updates whose `prev` was beyond the client's sequence.
     pub(super) gaps: AtomicU64,
     /// Snapshots that a client received although it had one already.
     pub(super) resyncs: AtomicU64,

@@ -17,7 +17,7 @@ pub(super) struct QueryFigures {
     pub(super) others: u64,
     pub(super) waited: Vec<Waited>,
     /// Number of tweets that were posted during the second half of the requests. All of them were
-    /// folded at its end.
+    /// folded when that half ended.
     pub(super) posted: u64,
     /// Duration of the half with posted tweets, until the last of them was folded, in seconds.
     pub(super) seconds: f64,

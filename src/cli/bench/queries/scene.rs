@@ -1,4 +1,4 @@
-//! The server with its content.
+//! The server that is queried, and its content.
 //!
 //! The keyword `big` has many tweets, spread evenly over some days up to now. The other keywords
 //! have tweets that are spread over the last two days.
