@@ -1,7 +1,7 @@
 //! Phrase files: banks of phrases, and slots in them that name other banks.
 //!
 //! A file in `assets/demo/` has sections, `[name.ko]` or `[name.en]`, or `[name]` for both
-//! languages, with one phrase a line. `#` and a space begin a comment, `~` is an empty phrase. A
+//! languages, with one phrase per line. `#` and a space begin a comment, `~` is an empty phrase. A
 //! phrase has slots in braces:
 //!
 //! | slot | becomes |
@@ -68,8 +68,8 @@ pub(super) struct Phrases {
 type Section<'a> = (String, Vec<&'a str>);
 
 impl Phrases {
-    /// Reads files. With each file comes a language, which applies to its sections whose names have
-    /// no language.
+    /// Reads files, each with the language of all its sections, or `None` if the names of its
+    /// sections have their languages.
     pub(super) fn of(files: &[(&str, Option<Language>)]) -> Self {
         let sections: Vec<Section<'_>> = files
             .iter()

@@ -11,7 +11,7 @@ pub(super) struct Subject {
     pub(super) korean: u64,
     /// Keywords of one circle are often named together.
     pub(super) circle: Circle,
-    /// The file of the keyword's phrases and voices.
+    /// The text of the file that has the keyword's phrases and voices.
     pub(super) phrases: &'static str,
 }
 

@@ -182,7 +182,7 @@ fn every_storyline_has_hours_of_five_times_the_usual_posts() {
         assert!(!whole.is_empty(), "{episode:?}");
         for hour in whole {
             let at = |hour| counts.get(&(episode.keyword, hour)).copied().unwrap_or(0);
-            // The number of posts in the same hour of all other days.
+            // The number of posts in the same hour of every day.
             let days = 24 * 40 - 1;
             let others: Vec<u64> = (0..=days)
                 .map(|passed| span.from.plus(passed * Timestamp::HOUR))

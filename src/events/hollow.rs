@@ -16,8 +16,8 @@ struct HollowJson {
     metrics: MetricsPatch,
 }
 
-/// An event about a tweet whose content was erased. Its position in the journal stays, and so does
-/// everything that record hashes and counts depend on.
+/// What is left of an event about a tweet after the content of the event was erased. The position
+/// in the journal stays, and so does everything that record hashes and counts depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hollow {
     /// The type of the event.
@@ -74,7 +74,7 @@ impl Hollow {
         })
     }
 
-    /// The part of the event that the record's hash covers, which an erasure keeps.
+    /// The part of the event that its record hash covers, which erasing keeps.
     pub const fn identity(&self) -> RecordIdentity {
         RecordIdentity {
             kind: self.kind,

@@ -11,8 +11,8 @@ use crate::ingest::TRY_AGAIN;
 /// Maximum kept length of a reason, in bytes.
 const MAX_REASON_BYTES: usize = 2_048;
 
-/// A rejected line. In a server's answer its number counts within the body, in a report within the
-/// input.
+/// A rejected line. In a server's answer, `line` is its number in the body. In a report, `line` is
+/// its number in the input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::cli) struct Rejected {
     pub(in crate::cli) line: u64,
@@ -41,7 +41,7 @@ impl Rejected {
 /// Rejected lines; the first ones are named.
 #[derive(Debug, Default, Serialize)]
 pub(in crate::cli) struct Refusals {
-    /// The first rejected lines, in the order of the input.
+    /// The rejected lines that came first, in the order of the input after `sort`.
     #[serde(rename = "rejected")]
     named: Vec<Rejected>,
     /// Number of rejected lines that are not in `named`.
@@ -90,8 +90,8 @@ impl Refusals {
     }
 }
 
-/// Notes on standard error beside a progress bar. With JSON output there are none: the report has
-/// the same facts.
+/// Prints notes on standard error beside a progress bar. With JSON output it prints none, because
+/// the report has the same facts.
 #[derive(Debug)]
 pub(super) struct Notes {
     output: Output,

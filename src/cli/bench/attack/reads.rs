@@ -24,7 +24,8 @@ pub(super) const ATTACKER: raw::From = raw::From {
     receive: None,
 };
 
-/// Messages that open as many channels as one client may have, each with 10,000 points.
+/// Messages that open 960 channels, each of up to 9,990 minutes. By default, a client may have
+/// 1,000 channels.
 pub(super) fn greedy_messages(now: Timestamp) -> Vec<String> {
     // Each channel has a different start; a message holds 64 of them.
     (0..15_i64)

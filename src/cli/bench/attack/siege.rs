@@ -28,7 +28,7 @@ const ABANDONED_WITHIN: Duration = Duration::from_secs(2);
 const ABANDONED_AFTER: Duration = Duration::from_millis(100);
 /// Pause before a disconnected client reconnects.
 const BACK_AFTER: Duration = Duration::from_millis(500);
-/// The receive buffer of a client that never reads, in bytes.
+/// Size of the receive buffer of a client that never reads, in bytes.
 const NARROW: u32 = 4096;
 /// Announced length of an upload, and the part of it that is sent at once, in bytes.
 const UPLOAD: (usize, usize) = (16 * 1024 * 1024, 16 * 1024 * 1024 - 64 * 1024);

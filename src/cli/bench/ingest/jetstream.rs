@@ -30,7 +30,7 @@ use crate::events::{Event, Keyword, Token, json};
 use crate::journal::{BareJetStream, JetStreamJournal, Journal as _, without_passwords};
 use crate::settings::NatsSettings;
 
-/// Number of messages that are generated before publishing starts.
+/// Maximum number of messages that are generated before they are published.
 const MADE_AHEAD: u64 = 100_000;
 /// Time limit for the journal to know the end of its stream.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);

@@ -18,7 +18,7 @@ use super::clients::Crowd;
 use super::tally::Tally;
 use crate::cli::bench::{frames, raw};
 
-/// Receive buffer of a client that never reads, in bytes: small, so that it is full soon.
+/// Size of the receive buffer of a client that never reads, in bytes. It is soon full.
 const STUCK_BYTES: u32 = 4096;
 /// Time limit for connecting and for the WebSocket handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
