@@ -33,9 +33,9 @@ pub(super) struct Composed<'w> {
     pub(super) author: &'w Author,
     /// The language of the text.
     pub(super) language: Language,
-    /// The post that this one answers.
+    /// The id of the post that this post answers.
     pub(super) reply_to: Option<u64>,
-    /// The post that this one repeats.
+    /// The id of the post that this post repeats.
     pub(super) repost_of: Option<u64>,
 }
 

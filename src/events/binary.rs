@@ -101,7 +101,7 @@ pub fn encode_event_from(origin: &str, event: &Event) -> Result<Bytes, StoredErr
 /// Encodes what is left of an erased event.
 ///
 /// # Errors
-/// [`StoredError::Encode`]; these values never cause it.
+/// [`StoredError::Encode`]; a [`Hollow`] never causes it.
 pub fn encode_hollow(hollow: &Hollow) -> Result<Bytes, StoredError> {
     let mut out = vec![HOLLOW];
     encode_value(hollow, &mut out)?;

@@ -17,7 +17,8 @@ pub enum CarriedToken {
     /// The token is unchanged: it names the same keyword. A token that named no keyword under
     /// version 1 is unchanged too, and may name one now.
     Same,
-    /// The normal form of the token's keyword is now this one, so the token has changed.
+    /// The normal form of the token's keyword has changed, and so has its token: the keyword in the
+    /// current normal form.
     Now(Keyword),
     /// The keyword of the token is not a keyword any more.
     Gone(KeywordError),

@@ -23,7 +23,7 @@ impl GivenTexts {
         Self(None)
     }
 
-    /// A value with this list.
+    /// The given list `texts`.
     pub const fn given(texts: RuleTexts) -> Self {
         Self(Some(texts))
     }

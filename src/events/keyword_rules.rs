@@ -95,12 +95,12 @@ impl KeywordRules {
         Self((!is_empty).then(|| Arc::new(Lists { any, none })))
     }
 
-    /// A tweet with one of these texts matches as if it had the keyword.
+    /// The texts by which a tweet matches as if it had the keyword.
     pub fn any(&self) -> &[String] {
         self.0.as_ref().map_or(&[], |lists| lists.any.as_slice())
     }
 
-    /// A tweet with one of these texts does not match.
+    /// The texts that exclude a tweet.
     pub fn none(&self) -> &[String] {
         self.0.as_ref().map_or(&[], |lists| lists.none.as_slice())
     }

@@ -122,7 +122,7 @@ struct Done {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Verb {
-    /// Track, with these rules; with `None` the keyword keeps its rules.
+    /// Tracks a keyword with the given rules; with `None`, the keyword keeps its rules.
     Track(Option<KeywordRules>),
     Untrack,
     Release,

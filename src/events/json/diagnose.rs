@@ -109,7 +109,7 @@ mod tests {
         lines().swap_remove(3)
     }
 
-    /// Whether lines of a type have this member; `type` and `keyword` are members of all lines.
+    /// Whether lines of a type have the member `name`; all lines have `type` and `keyword`.
     fn has_member(kind: EventKind, name: &str) -> bool {
         HEADER
             .iter()

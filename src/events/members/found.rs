@@ -103,7 +103,7 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// Returns the value as a list of texts. Those that [`ListedTexts`] does not keep are not read.
+    /// Returns the value as a list of texts. Texts that [`ListedTexts`] doesn't keep are not read.
     ///
     /// # Errors
     /// [`DecodeError`] when the value is not an array, or when a text that is kept is not a string,

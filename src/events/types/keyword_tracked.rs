@@ -10,9 +10,9 @@ members! {
     pub struct KeywordTracked {
         /// When tracking was requested.
         at: Timestamp as Time,
-        /// A tweet with one of these texts matches as if it had the keyword.
+        /// The texts by which a tweet matches as if it had the keyword.
         any: GivenTexts as RuleList [added],
-        /// A tweet with one of these texts does not match.
+        /// The texts that exclude a tweet.
         none: GivenTexts as RuleList [added],
     }
 }
@@ -27,8 +27,8 @@ impl KeywordTracked {
 }
 
 impl Event {
-    /// Makes a `keyword.tracked` event with this time and without lists: the keyword keeps
-    /// its rules.
+    /// Makes a `keyword.tracked` event with the time `at` and without lists: the keyword keeps its
+    /// rules.
     pub const fn keyword_tracked(at: Timestamp) -> Self {
         Self::KeywordTracked(KeywordTracked {
             at,
@@ -37,8 +37,8 @@ impl Event {
         })
     }
 
-    /// Makes a `keyword.tracked` event with this time. These rules replace those of the
-    /// keyword, also when they are empty.
+    /// Makes a `keyword.tracked` event with the time `at`. The given rules, even empty ones,
+    /// replace those of the keyword.
     pub fn keyword_tracked_by(at: Timestamp, rules: &KeywordRules) -> Self {
         let (any, none) = rules.lists();
         Self::KeywordTracked(KeywordTracked {

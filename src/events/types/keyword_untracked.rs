@@ -13,7 +13,7 @@ members! {
 }
 
 impl Event {
-    /// Makes a `keyword.untracked` event with this time.
+    /// Makes a `keyword.untracked` event with the time `at`.
     pub const fn keyword_untracked(at: Timestamp) -> Self {
         Self::KeywordUntracked(KeywordUntracked { at })
     }

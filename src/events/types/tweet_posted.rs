@@ -24,9 +24,9 @@ members! {
         lang: Option<String> as OptionalText,
         /// The URL of the tweet.
         url: Option<String> as OptionalText,
-        /// The id of the tweet that this one replies to.
+        /// The id of the tweet that this tweet replies to.
         reply_to: Option<String> as OptionalText,
-        /// The id of the tweet that this one repeats.
+        /// The id of the tweet that this tweet repeats.
         repost_of: Option<String> as OptionalText,
         /// The metrics when the event was published.
         metrics: TweetMetrics as Object<TweetMetrics>,

@@ -19,7 +19,7 @@ const READ_BYTES: usize = 256 * 1024;
 pub(super) struct Crowd {
     pub(super) address: SocketAddr,
     pub(super) clients: usize,
-    /// The clients subscribe to these keywords in turn.
+    /// The keywords, to which the clients subscribe in turn.
     pub(super) keywords: Arc<[String]>,
     /// The clients subscribe and then never read.
     pub(super) are_stuck: bool,

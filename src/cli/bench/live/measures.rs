@@ -10,7 +10,7 @@ use super::figures::{LiveFigures, fraction};
 use super::load::{Load, publish};
 
 /// Rounds of tweets in a closed loop, at most `--rounds` of them in flight: a further round starts
-/// when the oldest of these has reached all clients.
+/// when the oldest of these rounds has reached all clients.
 pub(super) async fn burst(load: &Load) -> anyhow::Result<LiveFigures> {
     let running = load.join(load.crowd()).await?;
     let burst = usize::try_from(load.arguments.burst)?;

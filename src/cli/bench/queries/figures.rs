@@ -9,7 +9,7 @@ use crate::cli::bench::latency::Latency;
 pub(super) struct QueryFigures {
     /// Number of tweets in the queried keyword.
     pub(super) tweets: u64,
-    /// Number of days over which these tweets are spread.
+    /// Number of days over which the tweets of the queried keyword are spread.
     pub(super) days: u32,
     /// Number of other keywords.
     pub(super) keywords: u32,
