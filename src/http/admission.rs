@@ -61,7 +61,7 @@ impl Held {
     }
 }
 
-/// A permit to run one scan. Dropping it gives it back.
+/// A permit to run one scan. Dropping the value returns the permit.
 #[derive(Debug)]
 pub struct AdmissionPermit {
     shared: Arc<Shared>,
@@ -130,8 +130,8 @@ impl Admission {
 type Waits = (u64, oneshot::Receiver<AdmissionPermit>);
 
 impl Queue {
-    /// Takes a permit, and returns `None`. When no permit is free, adds an entry to the queue and
-    /// returns it.
+    /// Takes a permit, and returns `None`. When no permit is free, adds a waiting scan to the queue
+    /// and returns its ticket number, with the receiver of its permit.
     fn enter(&mut self, limits: &Limits, address: ClientKey) -> Result<Option<Waits>, Problem> {
         let held = self.clients.get(&address).map_or(0, Held::permits);
         if held >= limits.of_one_client {
@@ -161,7 +161,8 @@ impl Queue {
         Ok(Some((number, granted)))
     }
 
-    /// Takes the permit of one client back. Returns the next client, if a scan waits.
+    /// Takes a permit back from a client. If a scan waits, passes the permit to the next client,
+    /// and returns that client with the sender for the permit.
     fn leave(
         &mut self,
         address: ClientKey,
@@ -240,7 +241,7 @@ impl Drop for AdmissionPermit {
             granted
         };
         if let Some((client, grant)) = granted {
-            // If that client has left, the permit is dropped here and passes to the next client.
+            // If the next client has left, the permit is dropped here and passes to another one.
             drop(grant.send(self.shared.permit(client)));
         }
     }

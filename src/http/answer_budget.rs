@@ -1,8 +1,8 @@
 //! Limits the memory of answers that wait to be written.
 //!
 //! An answer stays in memory until its client has read it. [`AnswerBudget`] counts its bytes in
-//! the budget of all clients, until they are written. When the budget is spent, it first resets the
-//! connections of clients that read nothing. If that does not suffice, it refuses a large answer.
+//! the budget of all clients, until they are written. When the budget is spent, the connections of
+//! clients that read nothing are reset first. If that does not suffice, a large answer is refused.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -83,8 +83,8 @@ impl AnswerBudget {
         }
     }
 
-    /// Counts a response until it is written or dropped. A response that does not fit is replaced
-    /// by [`BUSY`].
+    /// Counts a response until it is written or dropped. If the budget has no room for a response
+    /// of more than [`FREE_BYTES`] to a safe request, [`BUSY`] replaces the response.
     pub(super) fn count(self, response: Response) -> Response {
         let length = response.body().size_hint().exact();
         if self.is_head || length == Some(0) || response.extensions().get::<StaticBody>().is_some()

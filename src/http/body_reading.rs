@@ -159,8 +159,8 @@ impl Arrived<'_> {
                     self.pace.pauses(false);
                 }
             }
-            // The next bytes of a fast sender are there at once. Other connections of this thread
-            // take their turn before they are read.
+            // Lets the other connections of this thread run, because the next bytes of a fast sender
+            // are there at once.
             tokio::task::yield_now().await;
         }
     }
@@ -212,7 +212,7 @@ impl Arrived<'_> {
         Ok(())
     }
 
-    /// The body, after its last byte.
+    /// Returns the whole body, once its last byte has arrived.
     fn whole(self) -> Bytes {
         self.pace.has_arrived();
         match self.charge {
@@ -252,7 +252,8 @@ struct PaceState {
     behind: Duration,
     /// When the latest bytes came, when reading began, or when the last pause ended.
     last: Instant,
-    /// Whether the body waits for the pace that all bodies share. That is not the client's delay.
+    /// Whether the body waits for the pace that all bodies share. The time of such a wait does not
+    /// count as a delay of the client.
     is_paused: bool,
     /// Whether all bytes have arrived.
     has_arrived: bool,
@@ -574,7 +575,7 @@ mod tests {
             |length: usize| HeaderMap::from_iter([(header::CONTENT_LENGTH, length.into())]);
         let bodies = bodies(&budget);
         let client = ClientKey::at(None);
-        // The sender stays, so a read would wait for it.
+        // The sender is not dropped, so a read of this body would wait.
         let (_sender, body) = self::client();
         let (too_long, fitting) = (headers(MIB / 2 + 1), headers(MIB / 2));
         let reading = bodies.read(client, &too_long, body, MAX_BODY_BYTES);

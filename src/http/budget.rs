@@ -18,10 +18,10 @@ use tokio::time::Instant;
 /// bodies of a few lines. The limit on connections bounds their sum.
 pub const FREE_BYTES: u64 = 64 * 1024;
 
-/// Pause after a search for holders to give way that did not find enough bytes.
+/// Pause between two searches for holders that can give way, if the first found too few bytes.
 const SEARCH_EVERY: Duration = Duration::from_millis(50);
 
-/// How far a holder may be behind until it gives way to a [`Demand::Patient`].
+/// How far a holder may be behind without having to give way to a [`Demand::Patient`] charge.
 pub const FAR_BEHIND: Duration = Duration::from_secs(10);
 
 /// A holder of bytes of a budget: a body or an answer of one client.
@@ -71,7 +71,7 @@ pub struct BudgetMetrics {
     pub gave_way: Counter,
 }
 
-/// A number of bytes that all clients share. Clones share it too.
+/// A limit on bytes that all clients share. Clones share the limit and the counted bytes.
 #[derive(Debug, Clone)]
 pub struct ByteBudget {
     shared: Arc<Shared>,
@@ -92,7 +92,8 @@ struct State {
     search_again: SearchAgain,
 }
 
-/// When holders to give way are searched again, after a search that did not find enough bytes.
+/// Earliest time of the next search for holders that can give way, by demand. `None` if no search
+/// has found too few bytes yet.
 #[derive(Debug, Default)]
 struct SearchAgain {
     asked: Option<Instant>,
@@ -126,8 +127,8 @@ impl ByteBudget {
         }
     }
 
-    /// Counts `bytes` for `holder`. Returns `None` when there is no room for them. When there is no
-    /// other holder, any size is accepted, so that no size is refused for ever.
+    /// Counts `bytes` for `holder`. Returns `None` when there is no room for them. When no other
+    /// bytes are counted, any size is accepted, so that no size is refused for ever.
     pub fn charge(
         &self,
         bytes: u64,
@@ -250,7 +251,7 @@ impl ByteBudget {
     }
 }
 
-/// Bytes of a budget. Dropping it gives them back.
+/// Bytes that are counted in a budget. Dropping the charge gives them back.
 #[derive(Debug)]
 pub struct ByteCharge {
     budget: ByteBudget,

@@ -1,7 +1,7 @@
 //! [`BytePace`]: limits how fast the event loop takes large bodies from all clients together.
 //!
-//! Bytes from the local network arrive faster than the event loop can do other work beside them.
-//! Without a limit, a few clients with large bodies would take most of its time.
+//! Bytes from the local network can arrive so fast that taking them leaves the event loop no time
+//! for other work. A few clients with large bodies would then delay all others.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use tokio::time::{Instant, sleep_until};
 
 const MIB: u64 = 1024 * 1024;
 
-/// A number of bytes per second that all bodies share. Clones share it too.
+/// A limit in bytes per second that all bodies share. Clones share it too.
 #[derive(Debug, Clone)]
 pub struct BytePace {
     bytes_per_second: u64,
-    /// Time without bytes that counts as saved: after it, the bytes of this time may pass at once.
+    /// Maximum time of a pause that is made up for: after a pause, the bytes that could have passed
+    /// in this time may pass at once.
     saved: Duration,
     /// The time at which all bytes so far would have passed at the allowed pace.
     until: Arc<Mutex<Instant>>,
@@ -25,7 +26,8 @@ pub struct BytePace {
 
 impl BytePace {
     /// Waits shorter than this are skipped and added to the next one, because timers are no finer
-    /// than a millisecond. `saved` is at least as long, so a wait that ends late costs no pace.
+    /// than a millisecond. `saved` is at least as long, so a wait that ends late does not lower the
+    /// pace.
     const SHORTEST_WAIT: Duration = Duration::from_millis(4);
 
     /// The pace of bodies that are read: 64 MiB per second and core, which is more than a core can

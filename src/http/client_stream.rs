@@ -110,7 +110,7 @@ impl ClientStream {
         }
     }
 
-    /// Progress of its writes.
+    /// Progress of the writes of this connection.
     pub fn progress(&self) -> Arc<WriteProgress> {
         Arc::clone(&self.progress)
     }
@@ -122,7 +122,7 @@ impl ClientStream {
         self.stream
     }
 
-    /// Writes with `poll`. While that is pending, tries `direct` every [`TRY_EVERY`].
+    /// Writes with `poll`. While `poll` is pending, tries `direct` at least every [`TRY_EVERY`].
     fn poll_write_by(
         &mut self,
         cx: &mut Context<'_>,

@@ -23,7 +23,8 @@ use crate::events::{Keyword, KeywordRules, ListedTexts, RuleTexts, Sequence, Tok
 #[derive(Debug)]
 struct Wanted {
     keyword: Keyword,
-    /// The rules; `None` when the body has neither list. The keyword then keeps its rules.
+    /// The rules; `None` when the body has neither `any` nor `none`. The keyword then keeps its
+    /// rules.
     rules: Option<KeywordRules>,
 }
 

@@ -210,8 +210,8 @@ pub async fn run_on<T: Send + 'static>(
     })
 }
 
-/// An answer that a client waits for. If it is dropped before the answer is made, the client has
-/// left.
+/// An answer that a client waits for. If this value is dropped before the answer is made, the
+/// client has left: the task is told to end.
 struct Wanted<'a> {
     meter: Meter,
     metrics: &'a Metrics,

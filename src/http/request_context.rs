@@ -228,7 +228,7 @@ impl RequestContext {
     }
 
     /// Answers from the rows of many keywords, in one epoch. `bytes` is the estimated size of the
-    /// answer. So much of the answer budget is reserved when the task starts to run, not while it
+    /// answer. It is reserved in the answer budget when the task starts to run, not while the task
     /// waits. Then `begin` makes the query.
     ///
     /// # Errors

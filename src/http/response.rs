@@ -68,10 +68,10 @@ pub struct Positioned<T> {
     /// The answer.
     #[serde(flatten)]
     pub value: T,
-    /// Epoch of the rows that it was read from.
+    /// Epoch of the rows that the answer was read from.
     #[serde(serialize_with = "as_text")]
     pub epoch: Epoch,
-    /// Last sequence that it takes into account.
+    /// Last sequence that the answer takes into account.
     pub as_of: Sequence,
 }
 

@@ -72,8 +72,8 @@ pub async fn publish(State(http): State<Http>, request: Request) -> Result<Respo
     let Ok(permit) = Arc::clone(&http.shared.body_permits).acquire_owned().await else {
         return Err(Problem::TryAgain("the server is stopping"));
     };
-    // The body is ingested in a separate task, which continues when the client leaves. So a body
-    // is never ingested in part. The task holds its permit as long as it holds the body.
+    // The body is ingested in a separate task, which continues when the client leaves. So a client
+    // that leaves does not cut the ingest short. The task holds its permit as long as the body.
     let report = tokio::spawn(async move {
         let report = intake.publish(body).await;
         drop(permit);

@@ -1,24 +1,24 @@
 //! The keywords that the lines of a body have tracked, with matchers over them.
 //!
 //! In: the changed keywords, in the order of the lines. Out: those that a text matches by their
-//! present rules. Matchers are built when a text comes, so lines that only change keywords build
-//! none.
+//! present rules. Matchers are built when a line has a text to match, so lines that only change
+//! keywords build none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::events::{Keyword, KeywordRules};
 use crate::text::Matcher;
 
-/// Number of patterns from which no further matcher is built, over all matchers of a body. A body
-/// that is as long as allowed, and tracks a new keyword before each text, needs half of it. The
-/// builds take 2 to 6 seconds of one processor.
+/// Maximum number of patterns in all matchers that a body builds; the last matcher may exceed it. A
+/// body of the maximum length that tracks a new keyword before each text needs half of this number.
+/// The builds take 2 to 6 seconds of one processor.
 const MAX_BUILT_PATTERNS: usize = 2_000_000;
 
 /// The present rules of the keywords that a body has changed; `None` for an untracked keyword.
 type Present = BTreeMap<Keyword, Option<KeywordRules>>;
 
-/// Keywords with matchers over them. The parts double in size, so that keywords that come one at a
-/// time between texts build few large matchers.
+/// Keywords with matchers over them. Each part is larger than all later ones, so that few large
+/// matchers are built when lines add one keyword between two texts.
 #[derive(Debug, Default)]
 pub(super) struct AddedKeywords {
     parts: Vec<Part>,
@@ -42,13 +42,14 @@ struct Part {
 }
 
 impl AddedKeywords {
-    /// Adds a keyword that has other rules from now on.
+    /// Adds a keyword whose rules have changed.
     pub(super) fn add(&mut self, keyword: Keyword) {
         self.pending.insert(keyword);
     }
 
-    /// Builds the matcher over the keywords that were added since the last call, with their present
-    /// rules. It replaces smaller ones; keywords whose rules have changed since are left out.
+    /// Builds a matcher over the keywords that were added since the last call, with their present
+    /// rules. The new matcher also takes over the keywords of the last parts that are no larger,
+    /// except those whose rules have changed.
     ///
     /// # Errors
     /// [`TooManyChanges`] when the body has used up its patterns. The keywords stay pending.

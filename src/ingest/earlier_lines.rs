@@ -1,18 +1,18 @@
 //! The earlier lines of a body that are not folded yet, by tweet.
 //!
-//! A line without a keyword goes to the keywords that hold its tweet, after all lines before it.
-//! The views know the holders through the last fold; [`EarlierLines`] adds the lines since. So a
-//! body whose lines depend on each other does not wait for a fold at each line.
+//! A line without a keyword goes to the keywords that hold its tweet when all earlier lines are
+//! taken into account. The views show the holders as of the last fold, and [`EarlierLines`] adds
+//! the lines after it. So a body whose lines depend on each other does not wait at each line.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::events::{Event, Keyword, TweetId};
 
-/// Lines since the last fold.
+/// The lines of a body since its last successful wait for the fold.
 #[derive(Debug, Default)]
 pub(super) struct EarlierLines {
     tweets: HashMap<TweetId, TweetLines>,
-    /// Number of times that each keyword was untracked. Untracking drops all of its tweets.
+    /// Number of times that each keyword was untracked. Untracking a keyword drops all its tweets.
     cleared: HashMap<Keyword, u32>,
 }
 

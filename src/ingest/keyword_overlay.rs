@@ -33,11 +33,11 @@ pub(super) struct KeywordOverlay {
     knew_all: bool,
     matcher: Arc<Matcher>,
     /// The keywords that lines of this body have changed, with their rules; `None` for an untracked
-    /// one. `matcher` no longer decides for these.
+    /// one. Matches of `matcher` with these keywords are ignored.
     changed: BTreeMap<Keyword, Option<KeywordRules>>,
     /// The matchers over the keywords that lines of this body have tracked.
     added: AddedKeywords,
-    /// The reservations of keywords that lines of this body track or give rules.
+    /// The reservations for keywords that lines of this body track or give new rules.
     reservations: Vec<TrackReservation>,
 }
 
@@ -124,7 +124,8 @@ impl KeywordOverlay {
         self.changed.insert(keyword.clone(), None);
     }
 
-    /// The reservations of keywords that lines have tracked since the last call.
+    /// Takes the reservations for keywords that lines have tracked or given new rules since the
+    /// last call.
     pub(super) fn take_reservations(&mut self) -> Vec<TrackReservation> {
         std::mem::take(&mut self.reservations)
     }

@@ -52,7 +52,7 @@ pub struct Intake {
 pub struct IngestReport {
     /// Number of lines that are not blank.
     pub lines: u64,
-    /// The journaled lines and events.
+    /// The numbers of journaled lines and events.
     pub counts: IngestCounts,
     /// Lines that concern no keyword: neither accepted nor rejected.
     pub unmatched: u64,
@@ -64,7 +64,7 @@ pub struct IngestReport {
     pub seq: Sequence,
 }
 
-/// The journaled lines and events.
+/// The numbers of journaled lines and events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IngestCounts {
     /// Lines that were journaled at least once.
@@ -118,10 +118,11 @@ impl Intake {
     /// Publishes a body of NDJSON. Lines that the report counts as accepted are durable.
     ///
     /// # Errors
-    /// [`IntakeError`] contains the journaled part.
+    /// [`IntakeError::Starting`]; [`IntakeError::Journal`], which contains the journaled part;
+    /// [`IntakeError::TaskEnded`].
     pub async fn publish(&self, body: Bytes) -> Result<IngestReport, IntakeError> {
         let (tidings, auto_track) = (self.tidings.clone(), self.auto_track);
-        // Blocks, because building a matcher over many keywords takes a while.
+        // Runs on a blocking thread, because building a matcher over many keywords takes a while.
         let mut routing = tokio::task::spawn_blocking(move || {
             let now = tidings.now();
             Routing::of(tidings, auto_track, body, now)
@@ -136,7 +137,7 @@ impl Intake {
             })
             .await?;
             if let Err(error) = self.append(&mut routing).await {
-                // Unacknowledged records may be in the journal.
+                // Unacknowledged records may be in the journal, so the reservations are kept.
                 let reservations = routing.keywords.take_reservations();
                 self.tidings.keep_until_folded(reservations);
                 return Err(error);

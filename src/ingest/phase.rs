@@ -22,18 +22,19 @@ pub(super) enum Phase {
     Current(FoldState),
 }
 
-/// Whether the records before the current line are folded.
+/// The result of the last wait of a body for the fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FoldState {
-    /// No line has waited for it yet.
+    /// No line has waited for the fold yet.
     Unasked,
-    /// Folded through this position, which includes lines of the body.
+    /// Folded through `position`, which includes the lines of the body before the wait.
     Through {
         position: Sequence,
-        /// True when the holders of a tweet were read since, so that the result may be reused.
+        /// True when the holders of a tweet were read after the wait. The tweet index is then
+        /// current enough for the next line.
         has_asked: bool,
     },
-    /// Not folded in time.
+    /// The fold did not reach the journal head in time.
     Late,
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Routing {
     received_at: Timestamp,
     lines: BodyLines,
     names: KeywordNames,
-    /// The line at which routing paused.
+    /// The line at which routing paused, with its number.
     held: Option<(u64, Bytes)>,
     pub(super) keywords: KeywordOverlay,
     phase: Phase,
@@ -80,7 +80,8 @@ impl Routing {
         body: Bytes,
         received_at: Timestamp,
     ) -> Self {
-        // Read before the keywords: views that become current in between count as early.
+        // The phase is read before the keywords, so views that become current in between count as
+        // early.
         let phase = Phase::at_start(!tidings.status().starting);
         Self {
             keywords: KeywordOverlay::of(tidings.clone()),
@@ -206,8 +207,8 @@ impl Routing {
         Ok(())
     }
 
-    /// The answer when a limit is reached. If lines of this body untracked keywords, these
-    /// count no more after the lines are folded.
+    /// The result for a line that reaches a limit. If earlier lines of this body have untracked
+    /// keywords, the line waits for the fold, because those keywords then no longer count.
     fn without_room(&self, limit: TrackLimit) -> Result<Routed, LineError> {
         match (self.earlier.has_cleared(), self.phase.fold()) {
             (true, FoldState::Late) => Err(LineError::NotFolded),
@@ -232,7 +233,8 @@ impl Routing {
         }
     }
 
-    /// The current line has to wait until the views are current.
+    /// Lets the current line wait until the views are current. Rejects it if the body has already
+    /// waited for that.
     fn when_current(&mut self) -> Result<Routed, LineError> {
         if self.phase == Phase::Early {
             return Ok(Routed::AfterFold);
@@ -279,7 +281,7 @@ impl Routing {
         })
     }
 
-    /// The keywords that hold a tweet, according to the fold and the lines since.
+    /// The keywords that hold a tweet, according to the views and the lines since the last fold.
     fn holders(&self, id: &TweetId, fresh: bool) -> Result<Vec<Keyword>, LineError> {
         let (posted_after_clearing, also): (Vec<_>, Vec<_>) = self
             .earlier
@@ -294,7 +296,8 @@ impl Routing {
         Ok(holders)
     }
 
-    /// Limits the folds that a body waits for by its number of lines, whatever other clients write.
+    /// Whether the body may wait for one more fold. The limit depends on its number of lines so
+    /// far, and not on what other clients publish.
     fn may_fold_again(&self) -> bool {
         self.folds < MAX_FOLDS + self.report.lines / LINES_PER_FOLD
     }

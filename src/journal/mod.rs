@@ -86,8 +86,8 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         Form::Stored
     }
 
-    /// The version of the normal form of its tokens. It is an earlier one only for a journal that
-    /// is opened for reading: appending requires tokens in the current normal form.
+    /// The version of the normal form of the journal's tokens. It is an earlier one only for a
+    /// journal that is opened for reading: appending requires tokens in the current normal form.
     fn normal_form(&self) -> u16 {
         NORMAL_FORM_VERSION
     }
@@ -113,7 +113,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         self.connection() != Connection::Local
     }
 
-    /// The last durable position. The receiver gets every later one.
+    /// The last durable position. The receiver is notified when a later position is durable.
     fn head(&self) -> watch::Receiver<Sequence>;
 
     /// The first position. Reading below it is [`JournalError::BelowFirst`]. An empty journal has a
@@ -189,7 +189,7 @@ pub struct Appended {
 /// A read position in the journal.
 #[async_trait]
 pub trait JournalReader: Send {
-    /// Returns the next records, at most `max` and at most a few MiB. Returns as soon as the
+    /// Returns the next records, at most `max` and at most about 16 MiB. Returns as soon as the
     /// position can advance. A batch can have no envelopes when no record was selected. Dropping
     /// the future loses nothing: the next call returns the same records.
     async fn next(&mut self, max: usize) -> Result<Batch, JournalError>;

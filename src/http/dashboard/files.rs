@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{Encoding, PAGE};
 
-/// Larger files of a folder are not served.
+/// Maximum size of a file that is served from a folder, in bytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The build of `web/`, with each text also as `.br` and `.gz`.
@@ -31,22 +31,22 @@ pub enum Files {
     page.display()
 )]
 pub struct NoDashboard {
-    /// The page that should be there.
+    /// Path of the page that cannot be read.
     page: PathBuf,
     source: std::io::Error,
 }
 
-/// A file.
+/// A file of the dashboard, in one encoding.
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) bytes: Bytes,
     pub(super) encoding: Encoding,
-    /// The bytes are part of the binary.
+    /// Whether the bytes are part of the binary.
     pub(super) is_static: bool,
 }
 
 impl Files {
-    /// The files in this folder, or the built ones.
+    /// The files in this folder, or without a folder those in the binary.
     ///
     /// # Errors
     /// [`NoDashboard`] when the folder has no page.
@@ -61,8 +61,8 @@ impl Files {
         }
     }
 
-    /// The file at this path, such as `assets/page.js`, in the first of these encodings that it
-    /// has. `None` when there is no such file.
+    /// The file at this path, such as `assets/page.js`, in the first of these encodings in which
+    /// the file exists. `None` when it exists in none of them.
     pub(super) async fn find(&self, path: &str, encodings: Vec<Encoding>) -> Option<File> {
         if !is_plain(path) {
             return None;
@@ -87,7 +87,7 @@ impl Files {
     }
 }
 
-/// Whether a path stays below its folder, and is not that of a compressed file.
+/// Whether a path stays below its folder, and does not name a compressed file.
 fn is_plain(path: &str) -> bool {
     let is_below = Path::new(path)
         .components()

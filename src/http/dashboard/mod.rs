@@ -4,8 +4,8 @@
 //! ([`Files::Built`]), or of a folder ([`Files::Folder`]).
 //!
 //! A path of the app, such as `/k/ai`, is answered with `index.html`, and the app shows the page of
-//! that path. A file in `assets/` has a hash of its content in its name, so browsers keep it. Other
-//! files are asked for again each time, with their tag.
+//! that path. A file in `assets/` has a hash of its content in its name, so browsers keep it. For
+//! any other file, browsers send its entity tag each time and get a 304 while it is unchanged.
 
 mod encoding;
 mod files;

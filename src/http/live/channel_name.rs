@@ -56,7 +56,7 @@ pub(super) fn push_position(text: &mut String, prev: Option<Sequence>, position:
     }
 }
 
-/// The kind of a message: an update if it has a `prev`.
+/// The kind of a message: an update if it has a `prev`, otherwise a snapshot.
 pub(super) const fn kind_of(prev: Option<Sequence>) -> MessageKind {
     match prev {
         None => MessageKind::Snapshot,

@@ -32,7 +32,7 @@ pub(super) fn push_all<T: Serialize>(text: &mut String, values: impl IntoIterato
     text.push(']');
 }
 
-/// A message whose lists may be too long for one line: what each of its parts repeats.
+/// What all parts of a message repeat, if its lists are too long for one part.
 ///
 /// All parts but the last have `"more":true`, and no position to resume from, because the client
 /// has the whole state only after the last.

@@ -150,7 +150,7 @@ impl Encoder for JsonEncoder {
         text.push_str(",\"removed\":");
         push_all(&mut text, change.removed().map(TweetId::as_str));
         text.push('}');
-        // Leaves room for the parameters, which are inserted at the gap.
+        // Each channel inserts its parameters at the gap; 64 bytes are enough for them.
         if text.len() + 64 > MAX_MESSAGE_BYTES {
             return None;
         }

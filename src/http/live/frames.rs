@@ -1,8 +1,8 @@
 //! [`SocketTransport`]: writes messages to a WebSocket, joined into frames. It never waits for the
 //! client.
 //!
-//! A frame of a server is a header of up to ten bytes and the payload: only clients mask theirs.
-//! This file writes such frames itself. [`tungstenite`] reads the frames of clients.
+//! A frame of a server is a header of up to ten bytes and the payload. Only clients mask their
+//! payloads. This file writes the server's frames itself. [`tungstenite`] reads those of clients.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice};
@@ -18,7 +18,7 @@ use crate::telemetry::Metrics;
 
 /// Messages are joined into a frame up to this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;
-/// Time limit for sending the close frame. The client then has as long again to close.
+/// Time limit for sending the close frame. The client then has the same time to close.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// The longest reason that fits into a close frame, in bytes.
 const MAX_REASON_BYTES: usize = 123;
@@ -135,7 +135,7 @@ impl SocketTransport {
         !self.frame.is_empty()
     }
 
-    /// Bytes of the frame that is being written, with its payload.
+    /// Length of the frame that is being written, with its payload, in bytes.
     fn length(&self) -> usize {
         self.frame.len() + self.payload.as_ref().map_or(0, Message::len)
     }

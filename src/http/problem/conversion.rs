@@ -86,7 +86,8 @@ impl From<CommandError> for Problem {
             ),
             CommandError::TooMany { max } => Self::TooManyKeywords { max },
             CommandError::TooManyRuleTexts { max } => Self::TooManyRuleTexts { max },
-            // Not `unless_catching_up`: the command has waited until the shard had caught up.
+            // The shard has caught up, because the command has waited for that. So the keyword is
+            // unknown for certain.
             CommandError::UnknownKeyword(keyword) => Self::UnknownKeyword(keyword.to_string()),
             CommandError::Journal(error) => error.into(),
             CommandError::Store(error) => error.into(),

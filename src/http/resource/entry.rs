@@ -181,7 +181,8 @@ impl ResourceEntry {
             .collect()
     }
 
-    /// Whether a request names keywords. The answer is 404 when one of them is unknown.
+    /// Whether a request names keywords, in the path or in a parameter. The answer is 404 when one
+    /// of them is unknown.
     pub(in crate::http) fn names_keywords(&self) -> bool {
         self.scope == Scope::Keyword || name_keywords(self.parameters)
     }

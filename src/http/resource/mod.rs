@@ -90,8 +90,8 @@ pub trait KeywordResource: Resource {
     ) -> impl FnMut(&KeywordSummary, &dyn Rows) -> Result<Self::Answer, RowsError> + Send + 'static;
 }
 
-/// A resource of one keyword whose answer also depends on other keywords. Their rows are read in
-/// steps, so the answer is exact when none of them changes.
+/// A resource of one keyword whose answer also depends on other keywords. The rows are read in
+/// steps, so the answer is exact only if none of the keywords changes meanwhile.
 pub trait JoinedResource: Resource {
     /// Lane on which the answer is made.
     const LANE: Lane;

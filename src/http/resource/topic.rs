@@ -130,8 +130,9 @@ impl<R: AcrossResource> AcrossQuery for Across<R> {
         match self.0.answer(views, countable, now) {
             Ok(answer) => Ok(encoded(&answer)?),
             Err(QueryError::Store(error)) => Err(error),
-            // The query of a polled topic names no keywords. So the answer listed this one, and it
-            // was untracked while the answer was made. The next answer does not list it.
+            // The query of a polled topic names no keywords. So the keyword of this error was
+            // tracked when the answer was begun, and was untracked meanwhile. The next answer does
+            // not contain it.
             Err(error @ (QueryError::Unknown(_) | QueryError::NotTracked(_))) => {
                 log_throttled("polled-keyword-gone", move |count| {
                     tracing::warn!(error = %whole(&error), count, topic = R::NAME, "a \

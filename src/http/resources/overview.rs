@@ -184,7 +184,8 @@ impl Resource for Overview {
         Ok(resource)
     }
 
-    /// The answer stays the same until the next full minute, when its window moves.
+    /// While no event is folded, the answer stays the same until the next full minute, when its
+    /// window moves.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let until = end(now);
         Some(until.plus(-Timestamp::MINUTE)..until)

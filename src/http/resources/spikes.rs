@@ -142,7 +142,8 @@ impl Resource for Spikes {
         Ok(resource)
     }
 
-    /// The answer stays the same until the next hour, when its span moves.
+    /// While no event is folded, the answer stays the same until the next hour, when its span
+    /// moves. With `to` the span does not move.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let hour = now.floor_to(Timestamp::HOUR);
         self.to.is_none().then(|| hour..hour.plus(Timestamp::HOUR))
@@ -150,7 +151,7 @@ impl Resource for Spikes {
 }
 
 impl KeywordResource for Spikes {
-    /// All tweets of a spike are read, and their number is not limited.
+    /// The answer is a scan: all tweets of a spike are read, and their number is not limited.
     fn lane(&self) -> Lane {
         Lane::Scan
     }

@@ -116,7 +116,7 @@ impl Drop for GroupCommitter {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        // The thread ends after the sync of at most one group. Then nothing is written to the
+        // The thread writes the waiting appends and ends. After that nothing is written to the
         // files.
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -214,8 +214,8 @@ impl Worker {
         });
     }
 
-    /// Commits a group that begins with this append. Returns the message that did not fit into the
-    /// group.
+    /// Commits a group that begins with this append. Returns the message after the group, if it was
+    /// received: an append that did not fit, or a request to close.
     fn commit(
         &mut self,
         first: Append,

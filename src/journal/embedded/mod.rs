@@ -1,5 +1,4 @@
-//! The journal in segment files on the own disk. It is the default, and the one for a single
-//! machine.
+//! The journal in segment files on the local disk: the default journal, for a single machine.
 //!
 //! The way of an append: [`EmbeddedJournal`] checks the sizes and passes the records to the commit
 //! thread ([`commit`]). The thread joins waiting records into one frame ([`body`] has the layout of

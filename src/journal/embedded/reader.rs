@@ -28,8 +28,8 @@ pub(super) struct EmbeddedReader {
     only: Option<Arc<[u8]>>,
     /// The position through which records were handed out.
     after: Sequence,
-    /// The read position after `after`. It is taken out while a batch is read, and lost if that
-    /// read is dropped.
+    /// The read position after `after`. While a batch is read, the field is `None`; if that read is
+    /// dropped or fails, the next read opens the position again.
     position: Option<ReadPosition>,
 }
 

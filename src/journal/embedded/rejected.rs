@@ -1,8 +1,8 @@
 //! The rejected log in segment files, beside the embedded journal.
 //!
 //! A record of the segment log is an entry in its stored form: a version byte, in version 2 the
-//! code, then the entry in the binary encoding of the project. An entry without a code has version
-//! 1. Golden files have every version.
+//! code, then the entry as [`binary`] encodes values. An entry without a code has version 1. Golden
+//! files of the tests have entries of every version.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -21,7 +21,7 @@ pub struct Summary {
     pub incarnation: Incarnation,
     /// The number of shards.
     pub shards: ShardCount,
-    /// The last record when the summary was made.
+    /// The sequence of the last record when the summary was made.
     pub head: Sequence,
     /// Whether the journal ended with an end mark when it was opened. It has one after a clean
     /// stop, and none after a kill.

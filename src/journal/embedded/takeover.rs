@@ -12,12 +12,12 @@ use crate::journal::segments::{Log, SegmentCursor, Writer};
 /// Maximum number of tokens that are remembered as checked. When it is reached, all are forgotten.
 const MAX_REMEMBERED_TOKENS: usize = 200_000;
 
-/// Checks that the tokens of the log are in the current normal form, and then marks the log with
-/// that version. Reads the whole log if it is not marked yet.
+/// Checks that the tokens of the log name the same keywords in the current normal form, and then
+/// marks the log with the current version. Reads the whole log if it is not marked yet.
 ///
 /// # Errors
-/// [`JournalError::EarlierTokens`] when tokens are in an earlier normal form, and errors of reading
-/// and writing.
+/// [`JournalError::EarlierTokens`] when tokens name another keyword now, or none, and errors of
+/// reading and writing.
 pub(super) fn take_over(
     log: &Arc<Log>,
     head: Sequence,

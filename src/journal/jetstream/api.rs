@@ -2,8 +2,8 @@
 //!
 //! Messages are requested from the leader of the stream (`STREAM.MSG.GET`), not from any replica
 //! (direct get), because a message that is compared with a checkpoint must be current. The answer
-//! has subject, headers and payload as JSON and base64. So it also returns messages that break the
-//! parser of the client library when they are delivered.
+//! has subject, headers and payload as JSON and base64. So a request also returns messages that
+//! break the parser of the client library when a consumer delivers them.
 
 use std::collections::BTreeMap;
 
@@ -138,8 +138,8 @@ impl StreamApi {
         updated.map(drop).ok_or_else(gone)
     }
 
-    /// Returns the next subjects of the messages, after the first `offset` ones. The server gives
-    /// up to 100,000 at once. Empty at the end.
+    /// Returns the subjects of the messages, without the first `offset` ones. The server returns up
+    /// to 100,000 subjects per request. Empty at the end.
     pub(super) async fn subjects(&self, offset: usize) -> Result<Vec<String>, JournalError> {
         let action = "list the subjects of its stream";
         let request = json!({ "subjects_filter": ">", "offset": offset });

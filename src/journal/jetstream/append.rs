@@ -19,8 +19,8 @@ use crate::events::binary::{self, Stored};
 use crate::events::{Clock, Record, Timestamp, encode_fitting};
 use crate::journal::{Appended, JournalError};
 
-/// A record that was received more than this before now, in milliseconds, keeps its time in a
-/// header. A newer record gets the time of the stream, which is only a little later.
+/// Age in milliseconds above which a record keeps its time of receipt in a header. A newer record
+/// gets the time of the stream, which is only a little later.
 const OLDER_MILLIS: i64 = 100;
 
 /// How long a failed append is shown in the health, unless another append succeeds.
@@ -50,8 +50,8 @@ impl Appender {
         }
     }
 
-    /// The reason for which records are probably refused now: that of the last append, if it failed
-    /// a moment ago. Only an append can show whether records are accepted again.
+    /// Why records are probably refused now: the reason of the last append, if it failed within
+    /// [`REMEMBERED`]. Only an append can show whether records are accepted again.
     pub(super) fn refused(&self) -> Option<Arc<str>> {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure

@@ -161,7 +161,7 @@ async fn with_identity(
     if let Some(Secret(token)) = &options.token {
         connect = connect.token(token.clone());
     }
-    // The client library ignores an identity in the URL.
+    // The client library ignores an identity in a URL, so it is passed as an option.
     match options.urls.iter().find_map(|url| identity_in(url)) {
         Some((token, None)) => connect = connect.token(token),
         Some((user, Some(password))) => connect = connect.user_and_password(user, password),

@@ -18,8 +18,8 @@ use super::pipeline::Pipeline;
 use crate::journal::JournalError;
 use crate::telemetry::{log_throttled, whole};
 
-/// Maximum wait for an answer. It is short, because reading waits for it, even if the answer was
-/// lost with its connection.
+/// Maximum wait for an answer to a request. It is short, because reading waits for the answer even
+/// if it was lost with its connection.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Maximum wait for an acknowledgement.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(5);
@@ -165,7 +165,7 @@ impl Link {
         }
     }
 
-    /// Notes an answer: drops the last complaint.
+    /// Notes an answer to a request: forgets the last complaint and the silence before.
     pub(super) fn answers(&self) {
         let mut health = lock(&self.health);
         health.complaint = None;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::standing::Keeper;
 use crate::telemetry::whole;
 
-/// Interval of the requests for the state of the stream.
+/// Pause between two requests for the state of the stream.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Requests the state of the stream repeatedly, until the journal is closed or dropped.

@@ -9,7 +9,8 @@ use super::api::{Headers, StoredMessage};
 use crate::events::{Envelope, Record, RecordHash, Sequence, Timestamp, binary};
 use crate::journal::tokens::Tokens;
 
-/// The header with the time at which the journal of an imported record received it.
+/// The header with the time of receipt of a record that was received before it was published, such
+/// as an imported one.
 pub(super) const RECEIVED_AT: &str = "Tidings-Received-At";
 /// The header with the origin of the event. It is read, but tidings does not send it yet.
 pub(super) const ORIGIN: &str = "Tidings-Origin";

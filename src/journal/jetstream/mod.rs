@@ -7,8 +7,8 @@
 //! - [`streams`] creates and checks the streams.
 //! - [`append`] publishes records.
 //! - [`reader`] reads through the consumers of [`pull`].
-//! - [`standing`] keeps the current state of the stream, and notices when it no longer has what was
-//!   read.
+//! - [`standing`] keeps the current state of the stream, and notices when the stream no longer has
+//!   the records that were read.
 //! - [`message`] decodes messages, and [`api`] requests single ones.
 //! - [`connection`] connects. There is one connection for requests and appends, and one for
 //!   reading, so that a failure of one does not delay the other.
@@ -59,7 +59,7 @@ pub use connect_options::{JetStreamOptions, Secret, without_passwords};
 pub use micro::{MicroService, StatusAnswer};
 pub use publisher::JetStreamPublisher;
 
-/// How long `close` waits for messages that are being sent.
+/// How long `close` waits, on each connection, for messages that are being sent.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A journal in a JetStream stream.
@@ -148,7 +148,7 @@ impl Journal for JetStreamJournal {
     }
 
     fn shards(&self) -> ShardCount {
-        // The number in the transform of the stream, which was checked.
+        // The subject transform of the stream, which was checked, has this number of shards.
         ShardCount::DEFAULT
     }
 
@@ -233,7 +233,7 @@ impl Journal for JetStreamJournal {
         if !self.keeper.close() {
             return Err(JournalError::Closed);
         }
-        // Messages that are not sent by then were not acknowledged to their callers either.
+        // Messages that are not sent in this time were not acknowledged to their callers either.
         let _ = tokio::time::timeout(CLOSE_WITHIN, self.link.client.flush()).await;
         let _ = tokio::time::timeout(CLOSE_WITHIN, self.reading.client.flush()).await;
         Ok(())

@@ -21,9 +21,9 @@ use tokio::time::timeout;
 use crate::events::Sequence;
 use crate::journal::{Appended, JournalError};
 
-/// Maximum number of answers of one run that are in flight.
+/// Maximum number of messages of one run that wait for their answers.
 const MAX_MESSAGES_PER_RUN: usize = 1_024;
-/// Maximum number of answers of all runs together that are in flight.
+/// Maximum number of messages of all runs together that wait for their answers.
 const MAX_MESSAGES_IN_FLIGHT: usize = 4 * MAX_MESSAGES_PER_RUN;
 
 /// A message ready to be sent.

@@ -18,8 +18,9 @@ use super::message::StreamPosition;
 use crate::events::Sequence;
 use crate::journal::JournalError;
 
-/// Messages per pull request. Another half of it is on its way while one batch is folded. All of it
-/// fits into the client's buffer for a subscription (65,536 messages).
+/// Messages per pull request. The next request is sent when at most half of this number is
+/// outstanding. So at most 30,000 messages are on their way, which fit into the client's buffer for
+/// a subscription (65,536 messages).
 const BATCH: usize = 20_000;
 /// Bytes per pull request. This limits the memory that large messages take.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -172,7 +173,7 @@ impl Pull {
         let description = message.description.as_deref().unwrap_or_default();
         match message.status.map(|status| status.as_u16()) {
             Some(100) => Got::Nothing,
-            // A request has ended: it expired, it reached its size, or there are no messages.
+            // A pull request has ended: it expired, reached its size, or found no messages.
             Some(404 | 408 | 409) if !is_end(description) => {
                 let left = message
                     .headers

@@ -73,7 +73,7 @@ impl JetStreamRejectedLog {
         let mut waiting = HashMap::new();
         for entry in entries {
             let subject = subject_of(entry);
-            // Looked up each time, because another process may have written to the subject.
+            // Looked up in each append, because another process may have written to the subject.
             let standing = match last.get(&subject) {
                 Some(standing) => *standing,
                 None => self.last(&subject).await?,

@@ -9,12 +9,12 @@ use crate::events::NORMAL_FORM_VERSION;
 use crate::journal::JournalError;
 use crate::journal::earlier_tokens::ChangedTokens;
 
-/// Checks that the tokens of the stream of events are in the current normal form, and then marks
-/// the metadata of the stream with that version. If the metadata cannot be changed, this is logged,
-/// and the next start checks the tokens again.
+/// Checks that the tokens of the stream of events name the same keywords in the current normal
+/// form, and then marks the metadata of the stream with the current version. If the metadata cannot
+/// be changed, this is logged, and the next start checks the tokens again.
 ///
 /// # Errors
-/// [`JournalError::EarlierTokens`] when tokens are in an earlier normal form,
+/// [`JournalError::EarlierTokens`] when tokens name another keyword now, or none,
 /// [`JournalError::Unsupported`] when the stream is of a later version, and
 /// [`JournalError::Broker`].
 pub(super) async fn take_over(events: &StreamApi, info: &Info) -> Result<(), JournalError> {

@@ -114,7 +114,8 @@ impl Resource for Ranking {
         Ok(resource)
     }
 
-    /// The answer stays the same until the next bucket, when its window moves.
+    /// While no event is folded, the answer stays the same until the next bucket, when its window
+    /// moves.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let (_, last_bucket) = window_times(self.window, now);
         Some(last_bucket)

@@ -29,9 +29,10 @@ use reopen::{FRUITLESS, USELESS};
 
 /// Maximum size in bytes of the payloads that wait to be handed out.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;
-/// When the lag has not shrunk for this long, the consumer is replaced.
+/// A consumer is replaced when the reader is behind and has received no message for this long.
 const WATCHDOG: Duration = Duration::from_secs(3);
-/// After this time without messages, a filtered reader checks how far it has come.
+/// After this time without messages, a reader of one keyword checks whether its consumer has any
+/// left.
 const QUIET: Duration = Duration::from_millis(50);
 
 /// A reader of the stream.
@@ -55,7 +56,7 @@ pub(super) struct JetStreamReader {
     missing: VecDeque<RangeInclusive<u64>>,
     tokens: Tokens,
     pull: Option<Pull>,
-    /// Number of consecutive consumers that delivered nothing although the stream had messages.
+    /// Number of consumers that failed to open, or were dropped, since reading last worked.
     fruitless: u32,
     progress: Instant,
 }
@@ -170,7 +171,7 @@ impl JetStreamReader {
         }
     }
 
-    /// Notes that a consumer works.
+    /// Notes that reading works, and withdraws the report that nothing can be read.
     fn works(&mut self) {
         if self.fruitless > FRUITLESS {
             tracing::info!(through = %self.read, "reading the journal goes on");
@@ -235,7 +236,8 @@ impl JetStreamReader {
         }
     }
 
-    /// The batch without envelopes that moves a filtered reader on when it has no messages left.
+    /// The batch without envelopes that moves a reader of one keyword to the journal head, when the
+    /// stream has no more messages of the keyword. `None` otherwise.
     async fn idle_end(&mut self) -> Option<Batch> {
         let head = *self.keeper.head().borrow();
         if self.filter.is_none() || head <= self.read || !self.waiting.is_empty() {
@@ -257,14 +259,14 @@ impl JetStreamReader {
         })
     }
 
-    /// Whether the reader is below the journal head and does not come closer.
+    /// Whether the reader is below the journal head, and has received nothing for [`WATCHDOG`].
     fn is_stuck(&self) -> bool {
         self.filter.is_none() && self.is_behind() && self.progress.elapsed() > WATCHDOG
     }
 }
 
 impl Drop for JetStreamReader {
-    /// Drops the report. The next reader makes its own.
+    /// Withdraws the report that nothing can be read. The next reader makes its own report.
     fn drop(&mut self) {
         if self.fruitless >= USELESS {
             self.tell(None);

@@ -99,7 +99,8 @@ impl JetStreamReader {
     }
 }
 
-/// A pause that grows with each attempt. It differs between servers.
+/// A random pause, so that servers do not retry at the same moment. Its maximum is 40 ms for the
+/// first attempt, doubles with each further one, and stays at 640 ms from the fifth on.
 fn jitter(attempt: u32) -> Duration {
     let longest = 20_u64.saturating_mul(1 << attempt.min(5));
     let chance = getrandom::u64().unwrap_or(longest);

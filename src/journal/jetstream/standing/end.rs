@@ -48,8 +48,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Searches the last sequence that has a message. It counts as the end, because no reader can
-    /// reach a sequence without a message.
+    /// Searches the last sequence that has a message. This sequence counts as the end, because no
+    /// reader can reach a sequence without a message.
     async fn search_end(&self, info: &Info) -> Result<(), JournalError> {
         let deleted = info.state.deleted_count.unwrap_or_default();
         let last = info.state.last_sequence;

@@ -1,8 +1,9 @@
 //! The known state of the stream. Requests and own appends keep it current.
 //!
-//! All other files use this state and not what a consumer reports. It has the head from which the
-//! lag is computed, and says whether the stream is still the one that was read. A *turn* is counted
-//! whenever the stream was created again, was emptied, or lost its end.
+//! All other files use this state and not what a consumer reports. It has the journal head, from
+//! which the lag is computed, and shows whether the stream is still the one that was read. A *turn*
+//! is counted whenever the stream was created again, was emptied, lost its end, or no longer has a
+//! record that was read.
 
 mod end;
 mod requests;
@@ -21,7 +22,7 @@ use crate::events::{Incarnation, Sequence};
 use crate::journal::{Durability, JournalError};
 use end::End;
 
-/// A stream without an answer for this long cannot be read.
+/// A stream counts as unreadable when it has given no answer for this long.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// The known state of the stream.
@@ -29,11 +30,11 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(super) struct StreamStanding {
     /// The incarnation of the journal.
     pub(super) incarnation: Incarnation,
-    /// Number of turns: how often the read records may have become wrong.
+    /// Number of turns: how often the stream may have lost or changed records that were read.
     pub(super) turn: u64,
-    /// The first message of the stream.
+    /// The sequence of the first message of the stream.
     pub(super) first: Sequence,
-    /// The last sequence of the stream; 0 when it never had a message.
+    /// The last sequence of the stream; 0 when the stream has no messages.
     pub(super) last: Sequence,
     pub(super) durability: Durability,
     /// Whether the stream answered the last request.
