@@ -159,8 +159,8 @@ impl Arrived<'_> {
                     self.pace.pauses(false);
                 }
             }
-            // Lets the other connections of this thread run, because the next bytes of a fast sender
-            // are there at once.
+            // Lets the other connections of this thread run, because the next bytes of a fast
+            // sender are there at once.
             tokio::task::yield_now().await;
         }
     }

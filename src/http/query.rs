@@ -1,5 +1,5 @@
 //! [`Query`]: reads the parameters of a query string or of a live message. Unknown and repeated
-//! parameters are refused, not ignored.
+//! parameters of a query string are refused, not ignored.
 
 use std::str::FromStr;
 
@@ -232,7 +232,7 @@ impl Query {
     /// the default. Equal values have equal texts, however the client wrote them.
     ///
     /// # Errors
-    /// [`Problem`] when the value is wrong.
+    /// [`Problem`] when the value is not a valid number, moment or offset.
     pub fn canonical(&self, parameter: &Parameter) -> Result<Option<String>, Problem> {
         let quoted = |text: &str| Value::from(text).to_string();
         Ok(match parameter {

@@ -173,8 +173,8 @@ impl RequestContext {
     /// thread for it, and again if the answer is made again in another lane.
     ///
     /// # Errors
-    /// [`Problem::UnknownKeyword`], [`Problem::NotTracked`], [`Problem::Busy`] for a scan, the
-    /// problem of a store error, or the error of `begin`.
+    /// The problem of a query error, [`Problem::Busy`] for a scan or when `http.answer_budget` is
+    /// spent, or the error of `begin`.
     pub async fn answer_for<T, Q>(
         self,
         lane: Lane,
@@ -261,9 +261,9 @@ impl RequestContext {
         Ok(response)
     }
 
-    /// Runs `task` in [`Lane::Rows`]. If it reads more rows than that lane allows, it runs again in
-    /// [`Lane::List`], after room for a long answer is reserved. The task ends when the client
-    /// leaves.
+    /// Runs `task` in [`Lane::Rows`]. If the task reads more bytes than that lane allows, it runs
+    /// again in [`Lane::List`], after room for a long answer is reserved. The task ends when the
+    /// client leaves.
     ///
     /// # Errors
     /// The task's own error, [`Problem::Busy`] when `http.answer_budget` is spent, or

@@ -53,7 +53,7 @@ pub enum LineError {
     /// The result depends on events from before the start that are not folded yet.
     #[error("try_again: the views are still catching up with the journal")]
     CatchingUp,
-    /// The result depends on earlier lines, which were not folded in time.
+    /// The result depends on earlier records, which were not folded in time.
     #[error("try_again: what was journaled before this line was not folded within 5 seconds")]
     NotFolded,
     /// Earlier lines of the body have changed keywords between texts too often to match this one.

@@ -145,8 +145,8 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<Box<dyn JournalReader>, JournalError>;
 
     /// The hash of the record at a position; `None` where the journal has no record. It costs one
-    /// request to a broker. In the embedded journal it opens one segment and reads at most one
-    /// chunk of it, if the marks of the segment are known.
+    /// request to a broker. In the embedded journal it opens one segment, and reads at most one
+    /// chunk of it if the marked positions of the segment are known.
     async fn hash_at(&self, sequence: Sequence) -> Result<Option<RecordHash>, JournalError>;
 
     /// The log of records that cannot be folded.

@@ -1,12 +1,12 @@
 //! Builds JSON messages, and splits those with long lists into parts of at most
-//! [`MAX_MESSAGE_BYTES`].
+//! [`MAX_MESSAGE_BYTES`]. A part with a single list element may be longer.
 
 use serde::Serialize;
 
 use crate::actors::live::{Message, MessageKind, Position};
 use crate::telemetry::whole;
 
-/// The longest message, in bytes.
+/// Maximum length of a message with more than one list element, in bytes.
 pub(super) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Appends a value as JSON.

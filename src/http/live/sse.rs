@@ -170,7 +170,7 @@ async fn check_not_unknown(call: &RequestContext, keyword: &Keyword) -> Result<(
     }
 }
 
-/// Ends the session when the client stops reading the stream.
+/// Ends the session when it is dropped: with the body of the answer, when the client has left.
 #[derive(Debug)]
 struct Listener(SessionHandle);
 

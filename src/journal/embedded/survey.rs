@@ -90,7 +90,7 @@ pub struct Verified {
 /// nothing. A torn end is not damage. Blocks on the disk.
 ///
 /// # Errors
-/// [`JournalError::Unsupported`] when there is no journal, or [`JournalError::Io`].
+/// Those of [`Salvage::open`].
 pub fn verify(dir: &Path) -> Result<Verified, JournalError> {
     let mut salvage = Salvage::open(dir)?;
     let mut verified = Verified {
@@ -124,8 +124,8 @@ pub fn verify(dir: &Path) -> Result<Verified, JournalError> {
     Ok(verified)
 }
 
-/// A walk over the readable records of a journal that may be damaged. All methods block on the
-/// disk.
+/// A walk over the readable records of a journal that may be damaged. Opening it and each of its
+/// steps block on the disk.
 #[derive(Debug)]
 pub struct Salvage {
     log: Arc<Log>,

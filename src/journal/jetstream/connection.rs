@@ -36,7 +36,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// acknowledged.
 const USELESS_AFTER: Duration = Duration::from_secs(15);
 
-/// A connection, and the number of its changes (lost or made again).
+/// A connection, and the number of its changes: it was lost, it was made again, or the client
+/// library dropped messages of a full subscription.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) client: Client,

@@ -12,7 +12,7 @@ use crate::journal::tokens::Tokens;
 /// The header with the time of receipt of a record that was received before it was published, such
 /// as an imported one.
 pub(super) const RECEIVED_AT: &str = "Tidings-Received-At";
-/// The header with the origin of the event. It is read, but tidings does not send it yet.
+/// The header with the origin of the event, if the event has one.
 pub(super) const ORIGIN: &str = "Tidings-Origin";
 
 /// The position of a delivered message, read from its reply subject.

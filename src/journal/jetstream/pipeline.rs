@@ -227,7 +227,7 @@ impl Run {
         }
     }
 
-    /// Keeps the first reason.
+    /// Notes that the run has failed. Only the first reason is kept.
     fn fail(&mut self, why: String) {
         self.outcome.failure.get_or_insert(why);
     }
