@@ -489,7 +489,7 @@ mod tests {
             read_all(large, MAX_BODY_BYTES, &budget).await,
             Err(Problem::Busy { .. })
         ));
-        // A body without a length, sent in pieces, is refused too.
+        // A small body without a length, sent in pieces, is also accepted.
         let (sender, body) = client();
         let sending = tokio::spawn(async move {
             for _ in 0..64 {

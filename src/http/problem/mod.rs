@@ -284,7 +284,7 @@ impl Problem {
     }
 }
 
-/// The first 80 characters of a text, for quoting it.
+/// The first 80 characters of a text, for quoting it. `…` follows if the text is longer.
 pub fn shortened(text: &str) -> String {
     let mut characters = text.chars();
     let mut short: String = characters.by_ref().take(80).collect();

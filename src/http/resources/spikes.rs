@@ -143,7 +143,7 @@ impl Resource for Spikes {
     }
 
     /// While no event is folded, the answer stays the same until the next hour, when its span
-    /// moves. With `to` it does not depend on the time.
+    /// moves. With `to` the answer does not depend on the time.
     fn current_during(&self, now: Timestamp) -> Option<Range<Timestamp>> {
         let hour = now.floor_to(Timestamp::HOUR);
         self.to.is_none().then(|| hour..hour.plus(Timestamp::HOUR))

@@ -36,8 +36,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// acknowledged.
 const USELESS_AFTER: Duration = Duration::from_secs(15);
 
-/// A connection, and the number of its changes: it was lost, it was made again, or the client
-/// library dropped messages of a full subscription.
+/// A connection. `turns` counts how often it was lost or made again, or the client library dropped
+/// messages of a full subscription.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) client: Client,
