@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-/// Folding allocates and frees many small values on all threads. The system's allocator is slower
-/// at this, and other allocators do not return memory after a peak (figures:
-/// `docs/performance.md`).
+/// Allocator of the process: jemalloc. Folding allocates and frees many small values on all
+/// threads. The system's allocator is slower at this, and other allocators do not return memory
+/// after a peak (figures: `docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

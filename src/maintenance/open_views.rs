@@ -53,7 +53,7 @@ impl OpenViews {
     /// Counts the journaled events beyond the checkpoints.
     ///
     /// # Errors
-    /// [`JournalError`](crate::journal::JournalError).
+    /// [`OpeningError`] when the journal cannot be read.
     pub async fn unfolded(
         &self,
         journal: &dyn Journal,

@@ -20,7 +20,7 @@ use crate::store::{
 
 /// Rebuilds the views from the journal in a second folder, then swaps it in. If the old views
 /// differ from the fold of the journal, a new epoch begins, so that clients do not continue from
-/// the old numbers. Returns whether a new epoch began. Views of another version, or of other
+/// the old numbers. Returns whether the old views differed. Views of another version, or of other
 /// settings, are refused: a server folds them again while they answer.
 ///
 /// # Errors
@@ -104,7 +104,8 @@ fn contradiction(
 }
 
 /// The checkpoint of the first shard whose background differs from the fold of the journal, if
-/// there is one. A shard with a lagging keyword lacks the tweets that the keyword has not folded.
+/// there is one. Shards with a lagging keyword are left out, because their background lacks the
+/// tweets that the keyword has not folded.
 fn background_contradiction(
     now: Incarnation,
     old: &OpenViews,

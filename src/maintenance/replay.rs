@@ -32,8 +32,9 @@ pub struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Folds and commits. `limit` returns the last position that a keyword folds, for a comparison
-    /// with views at that position. Returns the missing sequences of the journal.
+    /// Folds the records and commits the rows. `limit` returns the last position that a keyword
+    /// folds, for a comparison with views at that position. Returns the missing sequences of the
+    /// journal.
     ///
     /// # Errors
     /// [`OpeningError`].
@@ -96,7 +97,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Commits the shards that began below this checkpoint.
+    /// Commits the shards whose checkpoint in `after` is below this checkpoint.
     fn commit(&self, checkpoint: Checkpoint, times: &ShardTimes) -> Result<(), StoreError> {
         let shards = self.store.shards().iter().zip(&times.of_shards);
         for ((shard, times), from) in shards.zip(self.after) {

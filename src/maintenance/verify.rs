@@ -27,7 +27,7 @@ pub struct Verification {
     pub digest: Digest,
     /// Lagging keywords in keyword order, which were compared at their own position.
     pub behind: Vec<Keyword>,
-    /// Number of journaled events beyond the checkpoints, each beyond the one of its own shard.
+    /// Number of journaled events beyond the checkpoint of their own shard.
     pub unfolded: u64,
     /// Sequences through the journal head that are missing from the journal.
     pub missing: Vec<RangeInclusive<u64>>,
@@ -64,7 +64,7 @@ pub struct ViewsStanding {
     pub digest: Option<Digest>,
     /// The keyword's ledger.
     pub ledger: Ledger,
-    /// The last folded record.
+    /// The sequence of the last folded record.
     pub as_of: Sequence,
 }
 
@@ -141,8 +141,9 @@ async fn digests_of(views: Views) -> Result<(Vec<KeywordDigest>, Digest), Openin
     Ok(tokio::task::spawn_blocking(move || digests(&views)).await??)
 }
 
-/// The last folded position of each keyword. Some keywords are beyond their shard's checkpoint,
-/// because a commit may happen during a batch, and its checkpoint is the end of the batch before.
+/// The position through which the comparison folds each keyword. Some keywords are beyond their
+/// shard's checkpoint: a commit can happen during a batch, and its checkpoint is then the end of
+/// the previous batch.
 struct FoldLimits<'a> {
     open: &'a OpenViews,
     behind: &'a BTreeMap<Keyword, Sequence>,

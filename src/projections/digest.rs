@@ -89,8 +89,8 @@ mod tests {
     use super::{Digest, Projections};
     use crate::events::KeywordRules;
 
-    /// The timeline and the volume are the first two projections. One that is added at the end of
-    /// the list leaves their part of the digest as it is.
+    /// The digest of the first two projections, the timeline and the volume. A projection that is
+    /// added at the end of the list leaves this digest unchanged.
     fn of_first_two(rows: &MemoryRows) -> String {
         let summary = rows.get(&KeywordSummary::key()).unwrap().unwrap();
         let summary = KeywordSummary::decode(&summary).unwrap();

@@ -49,7 +49,8 @@ impl FoldContext {
     }
 
     /// The context of this version of the fold with unknown settings, of which only the hash is
-    /// known. Its rows are only read, and queries that depend on settings get no answer from them.
+    /// known. Rows in this context are only read. Queries that depend on settings get no answer
+    /// from them.
     #[must_use]
     pub const fn of_unknown_settings(&self, settings_hash: u64) -> Self {
         Self {
@@ -103,7 +104,7 @@ impl Default for FoldContext {
     }
 }
 
-/// Equal contexts make equal rows and answers of equal events.
+/// Folds in equal contexts make equal rows and answers from equal events.
 impl PartialEq for FoldContext {
     fn eq(&self, other: &Self) -> bool {
         let parts = |of: &Self| (of.version, of.settings_hash, of.settings.is_some());

@@ -1,7 +1,7 @@
 //! Counts the bytes that a query reads, and ends a query when its answer is no longer wanted.
 //!
-//! In: the bytes of each read, a limit, and the end of the client. Out: the sum, and an error that
-//! ends the query.
+//! In: the bytes of each read, a limit, and a signal that the client has gone. Out: the sum of the
+//! bytes, and an error that ends the query.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::{AnyResult, FoldContext, ResultKey, RowKey, Rows, RowsError, Seek};
 
-/// Counts the bytes that one query reads, and ends the query when its client has gone. A clone is
-/// cheap and counts into the same number.
+/// Counts the bytes that one query reads, and ends the query when its client has gone or the bytes
+/// exceed a limit. A clone is cheap and shares the count.
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     shared: Arc<Shared>,

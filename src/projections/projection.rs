@@ -20,8 +20,8 @@ use crate::text::{AnalysedText, Analyser, TweetKeys};
 /// `projections/mod.rs` lists all projections. Tests run over that list and check that each
 /// projection clears, digests and versions its rows.
 pub trait Projection: Default + std::fmt::Debug + Send {
-    /// Grows whenever the same events would give other rows. It is a part of the fold version, so a
-    /// higher version makes the views be folded again.
+    /// The version of the projection. It grows whenever the same events would give other rows. The
+    /// fold version includes it, so a higher version makes the views be folded again.
     const VERSION: u32;
 
     /// The first version of the fold ([`FOLD_VERSION`](super::FOLD_VERSION)) whose rows of this

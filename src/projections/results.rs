@@ -24,7 +24,7 @@ pub trait KeptResult: Any + Send + Sync {
     fn bytes(&self) -> usize;
 }
 
-/// Names a result of one keyword.
+/// Identifies a result among those that the rows of a keyword, or of a shard, keep.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResultKey {
     /// The span of the tweets from which the result is made.
@@ -111,7 +111,8 @@ const MAX_RANGES: usize = 16;
 /// The times of the tweets that a batch has added, changed or removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TouchedTimes {
-    /// At most one range for each hour, in order. One range over all of them if they are too many.
+    /// At most one range for each hour, in order. More than [`MAX_RANGES`] ranges are joined into
+    /// one.
     ranges: Vec<Range<Timestamp>>,
     are_all: bool,
 }
@@ -157,7 +158,7 @@ impl TouchedTimes {
         self.are_all
     }
 
-    /// The touched ranges, in order, unless all times are.
+    /// The touched ranges, in order; empty if all times are touched.
     pub fn ranges(&self) -> &[Range<Timestamp>] {
         &self.ranges
     }

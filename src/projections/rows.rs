@@ -81,7 +81,7 @@ pub enum RowsError {
     /// views with the current settings.
     #[error("the views are of an earlier version, or of other settings, and cannot answer this")]
     NotKept,
-    /// The client has gone, so the query ended.
+    /// The query was ended, because its client has gone or it read more bytes than its limit.
     #[error("the query was ended, because its answer is no longer wanted")]
     Abandoned,
 }
@@ -99,9 +99,9 @@ impl RowsError {
 /// The rows of one keyword, as they were last put. Rows depend only on the events folded so far, so
 /// a fold that reads them is still a pure function of its events.
 pub trait Rows {
-    /// The version and the settings of the fold that made the rows. A fold that continues them and
-    /// a query that reads them use the same. The settings of rows that were made with others than
-    /// the current ones are not known: a query that needs them fails with [`RowsError::NotKept`].
+    /// The version and the settings of the fold that made the rows. Folds that continue the rows,
+    /// and queries that read them, use both. The settings are known only if they are the current
+    /// ones; otherwise a query that needs them fails with [`RowsError::NotKept`].
     fn context(&self) -> &FoldContext;
 
     /// Reads one row.
@@ -137,11 +137,11 @@ pub trait Rows {
 /// Describes which row of one kind to find.
 #[derive(Debug, Clone, Copy)]
 pub enum Seek<K> {
-    /// The last one at or before the key.
+    /// The last row at or before the key.
     AtOrBefore(K),
-    /// The last one strictly before the key.
+    /// The last row strictly before the key.
     Before(K),
-    /// The first one strictly after the key.
+    /// The first row strictly after the key.
     After(K),
 }
 

@@ -17,7 +17,7 @@ use crate::events::{KeywordRules, RecordHash, Sequence, Timestamp, binary};
 /// Position, ledger and totals of a keyword.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KeywordSummary {
-    /// Whether the keyword is tracked. An untracked keyword keeps only its ledger.
+    /// Whether the keyword is tracked. An untracked keyword keeps only its position and its ledger.
     pub tracked: bool,
     /// The sequence of the last record of this keyword that was folded (0 = none).
     pub as_of: Sequence,
@@ -38,8 +38,8 @@ pub struct KeywordSummary {
     pub received_at: Timestamp,
     /// A client that resumes below this position gets a snapshot. Always 0 so far.
     pub resync_after: Sequence,
-    /// The rules of the newest `keyword.tracked`; empty for an untracked keyword. They decide which
-    /// tweets match later, and nothing that is folded.
+    /// The rules of the newest `keyword.tracked` that names rules; empty for an untracked keyword.
+    /// The rules decide which later tweets match the keyword, and do not change what is folded.
     pub rules: KeywordRules,
     /// Reserved. Always 0 so far.
     pub flags: u32,

@@ -59,7 +59,7 @@ impl Rows for CountedRows<'_> {
     }
 }
 
-/// All results of queries about one keyword that hold.
+/// The results of queries about one keyword that are still valid.
 #[derive(Default)]
 pub(crate) struct KeptResults(RefCell<HashMap<ResultKey, AnyResult>>);
 

@@ -37,8 +37,8 @@ impl TestShard {
         folded.view.fold(&folded.rows, &envelope).unwrap();
     }
 
-    /// Puts the changed rows of a keyword. What they contribute stays in a run, and what an
-    /// untracked keyword has contributed is taken out.
+    /// Puts the changed rows of a keyword. The contribution of the put stays in a run. If the
+    /// keyword was untracked, all that it has contributed is removed.
     pub(crate) fn put(&mut self, keyword: usize) {
         let folded = &mut self.keywords[keyword];
         let Some(changes) = folded.view.take_row_changes(&folded.rows).unwrap() else {

@@ -42,7 +42,7 @@ impl TweetKey {
         Self { at, id: id.into() }
     }
 
-    /// Reads the key from the suffix of a row key; `None` when there is none.
+    /// Reads the key from the suffix of a row key; `None` when the suffix is too short.
     pub fn of_row(row: &RowKey) -> Option<Self> {
         let (at, id) = row.suffix().split_first_chunk::<8>()?;
         let at = Timestamp::from_millis(i64::from_be_bytes(*at));

@@ -47,7 +47,7 @@ pub(super) fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
         }
         number |= part;
         if *byte < 0x80 {
-            // Without a last byte of 0 the number is the same.
+            // A last byte of 0 adds nothing, so the number has a shorter form.
             if *byte == 0 {
                 return None;
             }

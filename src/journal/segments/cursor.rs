@@ -26,7 +26,8 @@ impl SegmentCursor {
     /// head.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when bytes on the way to it are damaged, or [`JournalError::Io`].
+    /// [`JournalError::Damaged`] when bytes on the way to this record are damaged, or
+    /// [`JournalError::Io`].
     pub(in crate::journal) fn behind(
         log: &Arc<Log>,
         after: Sequence,
@@ -69,8 +70,8 @@ impl SegmentCursor {
     /// Moves to the next record. Returns false when it is beyond `head`.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when its bytes are damaged, or [`JournalError::Io`]. The cursor
-    /// must not be used after an error.
+    /// [`JournalError::Damaged`] when the bytes of the record are damaged, or [`JournalError::Io`].
+    /// The cursor must not be used after an error.
     pub(in crate::journal) fn advance(&mut self, head: Sequence) -> Result<bool, JournalError> {
         loop {
             if self.reader.next() > head {
@@ -89,7 +90,8 @@ impl SegmentCursor {
         self.reader.record_read()
     }
 
-    /// Continues at the known end of the segment, when more records follow.
+    /// Continues after the known end of the segment: in the same segment if more of it is durable,
+    /// or else in the next segment.
     fn go_on(&mut self) -> Result<(), JournalError> {
         // The end is read after the next segment is looked up: the writer publishes the last end of
         // a segment before the next segment.

@@ -50,7 +50,7 @@ impl Log {
         self.shards
     }
 
-    /// The version of the normal form of its tokens when the log was opened.
+    /// The version of the normal form of the log's tokens when the log was opened.
     pub(in crate::journal) const fn normal_form(&self) -> u16 {
         self.normal_form
     }
@@ -59,8 +59,8 @@ impl Log {
         self.kind
     }
 
-    /// The header of a new segment that begins with `first`. The other segments of the log must
-    /// have the same header, except for the normal form.
+    /// The header of a new segment that begins with `first`. `chain` is the checksum of the last
+    /// frame header before it. All segments of a log have the same kind, shards and incarnation.
     pub(super) const fn header(&self, first: Sequence, chain: u32) -> SegmentHeader {
         SegmentHeader {
             kind: self.kind,
@@ -83,14 +83,14 @@ impl Log {
             .cloned()
     }
 
-    /// The segment after this one, if it exists.
+    /// The segment after `segment`, if it exists.
     pub(super) fn segment_behind(&self, segment: &Segment) -> Option<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let behind = segments.partition_point(|other| other.first <= segment.first);
         segments.get(behind).cloned()
     }
 
-    /// The position before the first record. A cursor after it reads all records.
+    /// The position before the first record. A cursor after this position reads all records.
     pub(in crate::journal) fn start(&self) -> Sequence {
         FIRST.previous()
     }

@@ -209,8 +209,8 @@ struct Files {
 }
 
 impl Files {
-    /// The header is on disk before the first frame is written. So a file that is not longer than a
-    /// header has no records.
+    /// Lists the segment files of a folder. The header of a segment is on disk before its first
+    /// frame is written, so a file that is not longer than a header has no records.
     fn of(dir: &Path, kind: Kind) -> Result<Self, JournalError> {
         let mut whole = list(dir)?;
         let mut half = None;

@@ -124,9 +124,9 @@ pub(super) fn end_mark(
 }
 
 /// Whether the bytes after the last sound frame are its end mark with a change in at most two
-/// bytes. An interrupted group differs in more bytes: magic, length and count. If all differing
-/// bytes are zero and more than one bit differs, a power loss may have left them unwritten, and
-/// this is not such a change.
+/// bytes. An interrupted group differs in more bytes: magic, length and count. Returns false if all
+/// differing bytes are zero and more than one bit differs, because a power loss may have left these
+/// bytes unwritten.
 fn is_changed_end_mark(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalError> {
     if reader.end().saturating_sub(sound.offset) != FRAME_HEADER_BYTES as u64 {
         return Ok(false);
@@ -172,7 +172,8 @@ fn is_torn(reader: &mut SegmentReader, sound: &EndMark) -> Result<bool, JournalE
     Ok(next_frame(reader, behind, sound.next)?.is_none())
 }
 
-/// The first sound frame header at or after `from`. Groups before `next` do not count.
+/// The first sound frame header at or after the offset `from`. Headers of groups that begin before
+/// the sequence `next` are skipped.
 pub(super) fn next_frame(
     reader: &mut SegmentReader,
     from: u64,

@@ -21,11 +21,12 @@ pub(super) const FRAMES_START: u64 = SEGMENT_HEADER_BYTES as u64;
 const MAGIC: [u8; 8] = *b"\xf5TIDING\xf6";
 /// The version of new segments.
 const VERSION: u16 = 2;
-/// The version before the header had the normal form.
+/// The version of segments whose header has no version of the normal form.
 const VERSION_1: u16 = 1;
 const EXTENSION: &str = "segment";
 
-/// The log of a segment. It prevents that a segment of one log is read as one of another.
+/// The kind of log that a segment belongs to. The header names the kind, so that a segment of one
+/// log is not read as a segment of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::journal) enum Kind {
     /// The journal.
@@ -225,7 +226,7 @@ impl Segment {
         self.end.store(end, Ordering::Release);
     }
 
-    /// Keeps a position, unless it is close to the last one.
+    /// Keeps a position as a mark, unless it is less than [`MARK_EVERY`] bytes after the last mark.
     pub(super) fn mark(&self, mark: EndMark) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let last = marks.last().map_or(FRAMES_START, |last| last.offset);
@@ -277,7 +278,7 @@ impl Segment {
     }
 }
 
-/// The position before this one.
+/// The position before `sequence`.
 pub(super) const fn before(sequence: Sequence) -> Sequence {
     Sequence::new(sequence.get().saturating_sub(1))
 }

@@ -27,9 +27,9 @@ pub struct CarriedKeyword {
     /// The present spelling; `None` when it is no longer a keyword, so that its records are
     /// rejected.
     pub to: Option<String>,
-    /// Why the exported spelling is no longer a keyword.
+    /// Why the exported spelling is no longer a keyword; `None` while it is one.
     pub reason: Option<String>,
-    /// Another keyword of the export has the same present spelling.
+    /// Whether another keyword of the export has the same present spelling.
     pub joined: bool,
     /// Number of records of the keyword.
     pub records: u64,
@@ -38,7 +38,7 @@ pub struct CarriedKeyword {
 /// Moves records to the present tokens.
 #[derive(Debug, Default)]
 pub(super) struct Carrier {
-    /// True when the tokens of the export are those of version 1.
+    /// Whether the tokens of the export are in version 1 of the normal form.
     is_older: bool,
     known: HashMap<Bytes, CarriedToken>,
     same: HashSet<u64>,
@@ -77,7 +77,8 @@ impl Carrier {
             }
             CarriedToken::Now(keyword) => {
                 record.token = Token::of(keyword).to_string().into();
-                // The exporting version may not have known the token; it then exported a payload.
+                // The exporting version may not have recognized the token. If so, it exported the
+                // event as a payload.
                 store_own_event(record, form);
                 (Some(keyword.to_string()), None)
             }

@@ -70,7 +70,7 @@ pub struct ExportProgress {
 pub struct Exporter {
     path: PathBuf,
     out: Box<dyn Write + Send>,
-    /// A plain file, which is synced at the end.
+    /// The plain file, which is synced at the end; `None` for a stream.
     file: Option<File>,
     compression: Compression,
     incarnation: Incarnation,

@@ -125,7 +125,7 @@ impl ExportLines {
     pub(crate) fn end(&mut self, closing: &Closing) -> Result<(), TransferError> {
         let mut right = self.digests.closing();
         if right.last == 0 {
-            // A check alone does not count the record lines.
+            // `check_export` does not parse the record lines, so their last sequence is not known.
             right.last = closing.last;
         }
         if right != *closing {

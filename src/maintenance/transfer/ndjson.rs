@@ -69,7 +69,7 @@ impl Header {
         self.normal_form.unwrap_or(1)
     }
 
-    /// The start of an export's first line, up to the value of `first`.
+    /// The start of an export's first line in the written version, up to the value of `first`.
     pub(super) fn before_first(incarnation: Incarnation) -> String {
         format!("{{\"tidings_journal\":{VERSION},\"incarnation\":\"{incarnation}\",\"first\":")
     }
@@ -230,7 +230,7 @@ pub(super) struct Parsed {
     pub(crate) sequence: u64,
     /// The record to append.
     pub(crate) record: Record,
-    /// The difference from the line, if any.
+    /// The change of the record by the import, if any.
     pub(super) change: Option<LineChange>,
 }
 
@@ -285,7 +285,7 @@ pub(super) fn parse_record(line: &[u8], form: Form) -> Result<Parsed, String> {
     })
 }
 
-/// Maximum imported size of a payload, in bytes: one more than an event may have.
+/// Maximum imported size of a payload, in bytes: one byte more than the maximum of an event.
 const MAX_PAYLOAD_BYTES: usize = json::MAX_PAYLOAD_BYTES + 1;
 
 fn either(

@@ -7,8 +7,9 @@ use crate::events::{Event, Form, Hollow, Record, Subject, Timestamp, binary, jso
 /// The change of a record by an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineChange {
-    /// The event's time is out of range and is replaced by the nearest allowed time, because the
-    /// journal accepts no other. Earlier versions journaled such events when the clock was wrong.
+    /// The event's time is out of range and is replaced by the nearest allowed time, because a
+    /// journal of wire forms accepts no other. Earlier versions journaled such events when the
+    /// clock was wrong.
     Retimed,
     /// The tweet's time is out of range, so the tweet is kept as rejected.
     Rejected,
@@ -28,7 +29,8 @@ pub(super) fn keep_origin(record: &mut Record, origin: &str) -> Result<(), binar
     Ok(())
 }
 
-/// Stores an erased event. It has no wire form, so a journal of wire forms keeps it as rejected.
+/// Stores an erased event. Erased events have no wire form, so a journal of wire forms keeps the
+/// line as a rejected payload.
 pub(super) fn store_hollow(
     record: &mut Record,
     json: &[u8],
@@ -91,7 +93,8 @@ pub(super) fn store_event(
     Ok(change)
 }
 
-/// The event with the time in its line, allowed or not; `None` when it has another error.
+/// Decodes an event whose time may be out of range; `None` when it has another error. An event
+/// about a keyword gets the time of its line, and a tweet event gets [`Timestamp::EARLIEST`].
 fn at_any_time(json: &[u8]) -> Option<Event> {
     let mut object: Value = serde_json::from_slice(json).ok()?;
     let written = object.get_mut("at")?;

@@ -148,7 +148,7 @@ impl Reading<'_> {
 enum Block {
     /// A whole line or frame.
     Whole,
-    /// The end of the file, or an incomplete line or frame before it, which was read.
+    /// The end of the file. The bytes of an incomplete line or frame before it, if any, were read.
     Torn,
     /// Bytes that cannot be part of an export.
     Foreign(&'static str),
@@ -198,5 +198,6 @@ fn is_beginning(torn: &[u8], incarnation: Incarnation) -> bool {
     }
 }
 
-/// Maximum number of bytes after the incarnation in the first line: two numbers with their names.
+/// The first line has fewer bytes than this from the value of `first` on: two numbers, and the name
+/// of the second.
 const MAX_HEADER_REST: usize = 64;

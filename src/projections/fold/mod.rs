@@ -50,7 +50,7 @@ pub struct KeywordView {
     cleared: bool,
     /// The times of the tweets that this batch has touched.
     touched: TouchedTimes,
-    /// Present while the keyword has subscribers.
+    /// Records the changes for subscribers; `None` when they are not recorded.
     recorder: Option<Box<Recorder>>,
 }
 
@@ -155,7 +155,8 @@ impl KeywordView {
         match event {
             Event::KeywordTracked(tracked) => {
                 self.summary.tracked = true;
-                // Without lists, a tracked keyword keeps its rules; a new one has none.
+                // If the event has no lists of rules, a tracked keyword keeps its rules, and a new
+                // keyword has none.
                 if let Some(rules) = tracked.rules() {
                     self.summary.rules = rules;
                     self.touched = TouchedTimes::all();
@@ -177,7 +178,7 @@ impl KeywordView {
         }
     }
 
-    /// Drops everything except the ledger.
+    /// Drops everything except the position, the ledger and `resync_after`.
     fn clear(&mut self) {
         self.summary = KeywordSummary {
             as_of: self.summary.as_of,

@@ -8,7 +8,7 @@ use crate::projections::summary::{KeywordSummary, Tracking};
 /// The row changes of one batch, which the store writes as one step.
 #[derive(Debug, Default)]
 pub struct RowChanges {
-    /// All rows of the keyword are removed before `rows` are put.
+    /// Whether all rows of the keyword are removed before `rows` are put.
     pub cleared: bool,
     /// The new rows, the summary among them.
     pub rows: Vec<RowChange>,
@@ -17,8 +17,8 @@ pub struct RowChanges {
     /// The change of the background of all keywords. If `cleared` is set, the store first removes
     /// the earlier contributions of the keyword.
     pub contribution: Contribution,
-    /// The times of the tweets that were added, changed or removed. Results that rows keep depend
-    /// on them.
+    /// The times of the tweets that were added, changed or removed. Kept results over these times
+    /// become invalid.
     pub touched: TouchedTimes,
 }
 

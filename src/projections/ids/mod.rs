@@ -59,7 +59,7 @@ pub fn is_of_ids(row: &RowKey) -> bool {
     row.kind() == RECENT_FORMAT.kind || row.kind() == RUN_FORMAT.kind
 }
 
-/// The newest ids become a run when there are so many of them.
+/// Number of newest ids at which they become a run.
 pub const RECENT: usize = 128;
 
 /// The number of runs that fill a level. Runs have half a million ids or more from level 4 on.
@@ -69,7 +69,7 @@ const fn fanout(level: usize) -> usize {
     if level < 4 { 8 } else { 128 }
 }
 
-/// The largest number of ids of a keyword, by the number of runs on each level.
+/// An upper bound on the number of ids of a keyword, from the number of runs on each level.
 pub fn at_most(runs: &[u8]) -> u64 {
     let recent = u64::try_from(RECENT).unwrap_or(u64::MAX);
     let mut of_run = recent;

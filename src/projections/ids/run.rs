@@ -13,21 +13,21 @@ use crate::events::Sequence;
 use crate::projections::row_format::ROW_HEADER_BYTES;
 use crate::projections::{RowFormat, RowKey, RowKind, RowsError};
 
-/// Entries of a page, except the last page: 5.5 KiB.
+/// Number of entries of a page (5.5 KiB), except the last page.
 pub(super) const PAGE_ENTRIES: usize = 256;
 
 /// Bytes of one part of the index behind the header of its row, except the last part.
 const PART_BYTES: usize = 6 * 1024 - ROW_HEADER_BYTES;
 
-/// Bytes of the header: number of pages, number of blocks of the filter.
+/// Bytes of the header of an index: the number of pages, and the number of blocks of the filter.
 const HEADER_BYTES: usize = 4 + 4;
 
 /// The version of the parts of an index.
 const VERSION: u8 = 2;
 
-/// The earlier version. Its rows have no `changed_at`, and only the first part has the version.
-/// Only the number of pages is read from them, for listings. The rest of the index serves folds,
-/// and no fold continues from rows of an earlier version.
+/// The earlier version of the parts of an index. Its rows have no `changed_at`, and only the first
+/// part has the version. Only the number of pages is read from such rows, for listings. The rest of
+/// the index serves folds, and no fold continues from rows of an earlier version.
 const BARE_VERSION: u8 = 1;
 
 /// Format of pages. A page is named by level, run and page number.
@@ -71,7 +71,7 @@ impl RunLocation {
             .with(&number.to_be_bytes())
     }
 
-    /// Bits of the filter for each id. Levels with few ids get more bits, because a look-up asks
+    /// Bits of the filter for each id. Levels with few ids get more bits, because a look-up reads
     /// the filters of all levels (the idea of Dayan, Athanassoulis and Idreos, "Monkey", 2017).
     const fn filter_bits(self) -> usize {
         if self.level < 3 { 16 } else { 12 }

@@ -27,7 +27,7 @@ use crate::projections::{KeptResult, kept};
 pub(super) struct KeyCounts<'r> {
     rows: &'r dyn Rows,
     kind: KeyKind,
-    /// The pending tweets, once they were needed.
+    /// The pending tweets, after they were first needed.
     pending: OnceCell<PendingKeys>,
 }
 
@@ -270,11 +270,11 @@ impl<'r> KeyCounts<'r> {
     }
 }
 
-/// An entry of the map, from the view of a scan of some buckets and one kind.
+/// An entry of the map, as classified by a scan of some buckets and one kind.
 enum Entry<'n> {
-    /// The entry belongs to this bucket, which is one of the buckets, and has the kind.
+    /// The entry has the scanned kind, and belongs to the bucket with this number.
     Counted(u32, EntryKey<'n>),
-    /// The entry has another kind. There is no entry of the kind between it and this name.
+    /// The entry has another kind. No entry of the scanned kind comes before this name.
     OfOtherKind(Vec<u8>),
     /// The entry comes after the last bucket.
     Behind,
@@ -299,7 +299,7 @@ impl FullBuckets {
     }
 }
 
-/// Adds the counts of all buckets to the digest, and which of them are cut. Pending and merged
+/// Adds the counts of all buckets to the digest, and whether each bucket is cut. Pending and merged
 /// tweets give the same digest.
 pub(super) fn digest(rows: &dyn Rows, hasher: &mut blake3::Hasher) -> Result<(), RowsError> {
     let mut counts = Tree::new(&COUNTS_FORMAT);

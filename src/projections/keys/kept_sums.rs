@@ -14,7 +14,7 @@ pub(super) type WindowSums = KeptSums<Pair>;
 pub(super) struct KeptSums<Count> {
     /// The keys, one behind the other.
     keys: Vec<u8>,
-    /// The end of each key.
+    /// The end of each key in `keys`.
     ends: Vec<u32>,
     counts: Vec<Count>,
     /// The buckets that are cut.

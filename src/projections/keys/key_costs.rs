@@ -9,12 +9,12 @@ use super::window_parts::Costs;
 use crate::projections::KeptResult;
 use crate::projections::rows::RowsError;
 
-/// The number of keys that buckets have, which is the time that they cost. Kept numbers may be
+/// Costs in keys: the time to read a bucket grows with the number of its keys. Kept costs may be
 /// older than the last merge of pending tweets, which changes how many keys the map has. A day that
 /// had room for all of its keys still has it while no tweet of it was added.
 pub(super) struct KeyCosts<'c>(pub(super) &'c KeyCounts<'c>);
 
-/// The cost of a day.
+/// The cost of a day; `None` if the day may differ from the sum of its hours.
 struct DayCost(Option<u64>);
 
 /// The cost of hours.

@@ -191,7 +191,7 @@ struct Refused {
 }
 
 impl Refused {
-    /// None of so many names.
+    /// Starts with no refused name. `names` is the number of all names.
     fn among(names: usize) -> Self {
         Self {
             is_refused: vec![false; names],

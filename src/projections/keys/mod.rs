@@ -80,8 +80,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Takes the changes of the background by the tweets since the last call. The last event was at
-    /// `changed_at`.
+    /// Takes the changes of the background by the tweets since the last call. `changed_at` is the
+    /// sequence of the last event.
     pub(super) fn take_contribution(&mut self, changed_at: Sequence) -> Contribution {
         std::mem::take(&mut self.contribution).through(changed_at)
     }

@@ -74,14 +74,15 @@ impl Start {
 pub(super) struct Ranked<'b> {
     /// The names by rank, which begins at 0.
     pub(super) names: Vec<Name<'b>>,
-    /// The rank of each number.
+    /// The rank of each name, by the number of the name.
     pub(super) ranks: Vec<u32>,
 }
 
 impl<'b> Names<'b> {
-    /// Has room for the names of records of so many bytes.
+    /// Makes an empty set with room for the names of records of so many bytes.
     pub(super) fn with_room_for(bytes: usize) -> Self {
-        /// Bytes of records for each different name. Fewer cost a growth of the table.
+        /// Assumed number of bytes of records for each different name. If there are fewer, the
+        /// table has to grow.
         const BYTES_PER_NAME: usize = 128;
         Self {
             table: HashTable::with_capacity(bytes / BYTES_PER_NAME),
@@ -134,7 +135,8 @@ impl<'b> Names<'b> {
     }
 }
 
-/// Records have at most as many names as bytes, which fit 32 bits.
+/// Converts the index of a name to its number. Records have at most as many names as bytes, whose
+/// number fits 32 bits.
 fn index_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

@@ -38,7 +38,7 @@ pub struct Ranking<T> {
     pub total: u64,
     /// Number of different keys in the window.
     pub distinct: u64,
-    /// A bucket of the window, or of the window before, did not take all of its keys.
+    /// Whether a bucket of the window, or of the window before, did not take all of its keys.
     pub is_cut: bool,
     /// The first keys, in order.
     pub items: Vec<T>,
@@ -72,8 +72,8 @@ pub struct Rising {
     pub score: Option<Decimal<3>>,
 }
 
-/// The times of a ranked window, and the times at which the window is the same: those in its last
-/// bucket.
+/// The start and the end of a ranked window, and the span of times `at` for which the window is the
+/// same: its last bucket.
 pub fn window_times(window: Window, at: Timestamp) -> (Range<Timestamp>, Range<Timestamp>) {
     let span = Span::of(window, at);
     let [_, start, end] = span.times();

@@ -60,7 +60,7 @@ struct Recount<'a> {
     kind: KeyKind,
     analyser: &'a Analyser,
     text_keys: TweetKeys,
-    /// For each key: its first record, and its count.
+    /// For each key: the sequence of the first record that has it, and its count.
     found: HashMap<String, (Sequence, u64)>,
     text_bytes: usize,
 }
@@ -103,7 +103,7 @@ impl<'a> Recount<'a> {
         let mut taken: Counted = found.by_ref().take(room).collect();
         taken.sort_unstable();
         let mut untaken: Counted = found.collect();
-        // The list of all keys is reused for the rest of them.
+        // `untaken` reuses the memory of the list of all keys.
         untaken.shrink_to_fit();
         Recounted {
             taken,

@@ -443,7 +443,7 @@ fn second_ranking_reads_the_counts_of_touched_buckets_alone() {
     let (again, rows_again) = read(&folded);
     assert!(all > 0);
     assert_eq!(again, 0);
-    // The totals, which are counts of the volume.
+    // The second query reads only the rows of the totals, which are counts of the volume.
     assert!(rows_again <= 5, "{rows_again} rows");
     folded.fold(Event::TweetPosted(Box::new(tweet(999, 0, 1, &[2]))));
     folded.end_batch();

@@ -32,12 +32,12 @@ pub(in crate::journal) struct Writer {
     file: File,
     /// The offset of the next frame, its first sequence, and its `chain`.
     end: EndMark,
-    /// Whether an end mark is at that offset.
+    /// Whether an end mark is at the offset of `end`.
     end_mark: bool,
     /// Size in bytes at which the next segment is begun.
     segment_bytes: u64,
-    /// Whether this segment is full. If so, nothing is written to it, even if the next segment
-    /// could not be created.
+    /// Whether `segment` is full. If so, nothing is written to it, even if the next segment could
+    /// not be created.
     full: bool,
     /// The failed write, while the log is stalled.
     stall: Option<Stall>,
@@ -74,8 +74,8 @@ impl Writer {
     ///
     /// # Errors
     /// [`JournalError::Io`] and [`JournalError::Stalled`]: the frame is not in the log.
-    /// [`JournalError::Uncertain`]: it is unknown whether it is. After each of them the log is
-    /// stalled.
+    /// [`JournalError::Uncertain`]: it is unknown whether the frame is in the log. After each of
+    /// these errors the log is stalled.
     pub(in crate::journal) fn write(
         &mut self,
         frame: &mut FrameBuilder,
@@ -123,7 +123,7 @@ impl Writer {
             return Ok(());
         }
         if self.full {
-            // A half-created next segment may exist. The mark belongs into the last segment.
+            // A half-created next segment may exist. The end mark has to be in the last segment.
             self.begin_segment()?;
         }
         let mark = FrameHeader::end_mark(self.end.next, self.end.chain);
@@ -143,7 +143,8 @@ impl Writer {
     /// segment. The caller has checked all tokens.
     ///
     /// # Errors
-    /// [`JournalError::Io`]. The caller can open the log again and retry.
+    /// [`JournalError::Stalled`] or [`JournalError::Io`]. The caller can open the log again and
+    /// retry.
     pub(in crate::journal) fn begin_normal_form(&mut self) -> Result<(), JournalError> {
         self.refuse_when_stalled(u64::MAX)?;
         self.remove_end_mark()?;

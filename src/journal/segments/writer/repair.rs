@@ -28,7 +28,8 @@ enum Unrepaired {
     /// The bytes after the end are unknown.
     #[error(transparent)]
     Uncertain(JournalError),
-    /// The file has no bytes after the end, but nothing can be written to it.
+    /// The file has no bytes after the end, but the test write or the creation of the next segment
+    /// failed.
     #[error(transparent)]
     Refused(JournalError),
 }

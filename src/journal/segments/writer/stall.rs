@@ -17,8 +17,8 @@ pub(super) struct Stall {
 }
 
 impl Writer {
-    /// Why the log is stalled until [`Self::repair`] succeeds, with the error of the operating
-    /// system.
+    /// The reason why the log is stalled, with the error of the operating system; `None` when the
+    /// log is not stalled.
     pub(in crate::journal) fn stalled(&self) -> Option<&str> {
         self.stall.as_ref().map(|stall| stall.reason.as_str())
     }

@@ -45,7 +45,7 @@ pub struct Imported {
     pub carried: Vec<CarriedKeyword>,
 }
 
-/// Numbers of records that an import changed. It omits none.
+/// Numbers of records that an import changed. An import omits no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ImportChanges {
     /// Payloads that are too long for any event, and therefore rejected. They are shortened to one

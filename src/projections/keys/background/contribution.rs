@@ -20,7 +20,7 @@ use crate::projections::varint::{read_varint, write_varint};
 pub struct Contribution {
     records: Vec<u8>,
     has_losses: bool,
-    /// The last event that the put includes.
+    /// The sequence of the last event that the put includes.
     changed_at: Sequence,
 }
 
@@ -43,13 +43,13 @@ impl Contribution {
         self.records.extend_from_slice(words);
     }
 
-    /// Sets the last event that the put includes.
+    /// Sets the sequence of the last event that the put includes.
     pub(in crate::projections::keys) const fn through(mut self, changed_at: Sequence) -> Self {
         self.changed_at = changed_at;
         self
     }
 
-    /// The last event that the put includes.
+    /// The sequence of the last event that the put includes.
     pub const fn changed_at(&self) -> Sequence {
         self.changed_at
     }

@@ -43,10 +43,10 @@ pub struct OtherCounts<'w> {
     indexes: Arc<HashMap<&'w [u8], usize, RandomState>>,
     starts: Arc<[WordStart]>,
     counts: Vec<Both<i64>>,
-    /// The number of all tweets.
+    /// The number of all tweets in each window.
     totals: Both<i64>,
-    /// The number of the result in which the rows of a shard keep the counts of its map; `None` if
-    /// they keep none.
+    /// The hash of the keyword, under which the rows of a shard keep the counts of its map; `None`
+    /// if they keep none.
     keyword: Option<u64>,
 }
 
@@ -217,7 +217,7 @@ impl<'w> OtherCounts<'w> {
         while let Some(word) = self.starts.get(*next)
             && word.first == first
         {
-            // Eight bytes are compared already.
+            // The first eight bytes are compared already.
             let order = if word.length == length && length <= 8 {
                 Ordering::Equal
             } else {
@@ -246,10 +246,10 @@ impl<'w> OtherCounts<'w> {
         take_out(&mut self.totals, self.words.totals());
     }
 
-    /// Takes out the words that cut buckets of the keyword did not take. `read` returns the words
-    /// of a bucket, from the rows of the keyword; `None` when its texts have more bytes than it is
-    /// given. That bucket and those behind it stay as they are: all texts together have at most 16
-    /// MiB.
+    /// Subtracts the words that cut buckets of the keyword did not take. `read` gets a bucket and a
+    /// number of bytes. It returns these words of the bucket, from the rows of the keyword; `None`
+    /// when the texts of the bucket have more bytes. After the first `None` nothing more is
+    /// subtracted, so the texts that are read have at most 16 MiB together.
     ///
     /// # Errors
     /// The error of `read`.

@@ -8,9 +8,9 @@ use crate::projections::keys::window_words::Both;
 pub(super) struct MapCounts {
     /// [`WindowWords::digest`](crate::projections::keys::WindowWords::digest) of the words.
     pub(super) words: u64,
-    /// By the index of the word.
+    /// The counts of each word, by the index of the word.
     pub(super) counts: Vec<Both<i64>>,
-    /// The number of all tweets.
+    /// The number of all tweets in the map, in each window.
     pub(super) totals: Both<i64>,
 }
 

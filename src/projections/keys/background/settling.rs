@@ -25,7 +25,7 @@ impl<'r> Settling<'r> {
         }
     }
 
-    /// Merges the records of runs. `changed_at` is their last event.
+    /// Merges the records of runs. `changed_at` is the sequence of their last event.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Settling<'_> {
 /// A stored run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The last event of the run.
+    /// The sequence of the last event of the run.
     pub changed_at: Sequence,
     /// The records of the tweets.
     pub records: Bytes,
@@ -85,7 +85,7 @@ impl Run {
         })
     }
 
-    /// The row of a run with these records. `changed_at` is its last event.
+    /// The row of a run with these records. `changed_at` is the sequence of their last event.
     pub fn encode(changed_at: Sequence, records: &[Bytes]) -> Bytes {
         let mut row = RUN_FORMAT.begin(changed_at);
         for part in records {

@@ -19,9 +19,9 @@ use crate::projections::varint::{read_varint, write_varint};
 const MAX_CHUNK_BYTES: u64 = if cfg!(test) { 256 } else { 6 * 1024 };
 /// Length of a chunk's records, in bytes, up to which the chunk stays open.
 const MIN_CHUNK_BYTES: u64 = if cfg!(test) { 64 } else { 1024 };
-/// Between these bounds, a chunk is closed when its records are longer than the log divided by this
-/// number. A keyword with few tweets gets few in each batch, and each batch writes the last chunk
-/// again. So the chunks of a short log are small.
+/// Between [`MIN_CHUNK_BYTES`] and [`MAX_CHUNK_BYTES`], a chunk is closed when its records are
+/// longer than the log divided by this number. A keyword with few tweets gets few in each batch,
+/// and each batch writes the last chunk again. So the chunks of a short log are small.
 const LOG_BYTES_PER_CHUNK_BYTE: u64 = 16;
 
 /// The chunks of the log, named by their number (2 bytes, big-endian).

@@ -35,7 +35,8 @@ const MAX_PENDING_BYTES: u64 = 2 * 1024 * 1024;
 #[derive(Debug)]
 struct Touched {
     chunk: Chunk,
-    /// The last event since the last [`PendingLog::take_row_changes`] that changed the chunk.
+    /// Sequence of the last event since the last [`PendingLog::take_row_changes`] that changed the
+    /// chunk.
     changed_at: Option<Sequence>,
 }
 
@@ -46,7 +47,8 @@ pub(super) struct PendingLog {
     last: u16,
     /// The last chunk, which stays in memory.
     open: Chunk,
-    /// The last event since the last [`PendingLog::take_row_changes`] that changed `open`.
+    /// Sequence of the last event since the last [`PendingLog::take_row_changes`] that changed
+    /// `open`.
     open_changed_at: Option<Sequence>,
     /// Other chunks that this batch has read or changed.
     closed: BTreeMap<u16, Touched>,
