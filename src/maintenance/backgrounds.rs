@@ -35,7 +35,7 @@ pub struct CountDifference {
     pub expected: i64,
 }
 
-/// The buckets that differ, in the order of the shards.
+/// The buckets whose counts differ between two stores, in the order of the shards.
 pub(super) fn background_differences(
     found: &Store,
     expected: &Store,

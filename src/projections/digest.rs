@@ -67,7 +67,7 @@ fn add_rules(rules: &KeywordRules, hasher: &mut blake3::Hasher) {
 }
 
 impl ViewDigest {
-    /// Adds the next keyword.
+    /// Adds the digest of the next keyword. Keywords are added in keyword order.
     pub fn add(&mut self, keyword: &Keyword, digest: &Digest) {
         self.0.update(keyword.as_str().as_bytes());
         self.0.update(b"\n");

@@ -12,7 +12,7 @@ use super::{FoldContext, RowChange, RowKey, Rows, RowsError, Seek, pack_row};
 pub struct MemoryRows(pub(crate) BTreeMap<RowKey, Bytes>, FoldContext);
 
 impl MemoryRows {
-    /// No rows, in this context.
+    /// Makes an empty set of rows with this context.
     pub const fn in_context(context: FoldContext) -> Self {
         Self(BTreeMap::new(), context)
     }

@@ -58,7 +58,7 @@ macro_rules! projections {
         }
 
         impl Projections {
-            /// The registry.
+            /// The entries of all projections, in the order of the list.
             pub(crate) const ALL: &'static [registry::Registered] =
                 &[$(registry::Registered::of::<$projection>(),)+];
 

@@ -35,7 +35,7 @@ impl Log {
         }
     }
 
-    /// The folder of the files.
+    /// The folder of the segment files.
     pub(in crate::journal) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -95,13 +95,13 @@ impl Log {
         FIRST.previous()
     }
 
-    /// All segments, in order.
+    /// All segments, in the order of their sequences.
     pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments.clone()
     }
 
-    /// The files: the first sequence of each, its path, and how many bytes of it are in use.
+    /// The segment files: the first sequence, the path, and the number of used bytes of each.
     ///
     /// # Errors
     /// [`JournalError::Io`].

@@ -202,7 +202,7 @@ fn cut(file: &File, segment: &Segment, scanned: &Scanned, bytes: u64) -> Result<
 
 /// The segment files of a folder.
 struct Files {
-    /// Files that can have records, in order.
+    /// Files that can have records, in the order of their first sequences.
     whole: Vec<(Sequence, PathBuf)>,
     /// The last file, if its creation was interrupted.
     half: Option<PathBuf>,

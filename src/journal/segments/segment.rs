@@ -288,7 +288,8 @@ pub(super) fn path_of(dir: &Path, first: Sequence) -> PathBuf {
     dir.join(format!("{:020}.{EXTENSION}", first.get()))
 }
 
-/// All segment files of a folder, in order. Empty when the folder does not exist.
+/// All segment files of a folder, in the order of their first sequences. Empty when the folder does
+/// not exist.
 ///
 /// # Errors
 /// [`JournalError::Io`].

@@ -40,7 +40,7 @@ fn build(dir: &Path, groups: &[Vec<Vec<u8>>], segment_bytes: u64, clean: bool) {
     }
 }
 
-/// Reads up to the head. Returns the bodies, and the error that ended the read, if there was one.
+/// Reads the log through `head`. Returns the bodies, and the error that ended the read, if any.
 fn read(log: &std::sync::Arc<Log>, head: Sequence) -> (Vec<Vec<u8>>, Option<JournalError>) {
     let mut bodies = Vec::new();
     if head == Sequence::ZERO {

@@ -21,8 +21,9 @@ pub(in crate::journal) struct Walk {
     log: Arc<Log>,
     ahead: VecDeque<Arc<Segment>>,
     here: Option<(Arc<Segment>, SegmentReader)>,
-    /// The expected next sequence and chain. After damage the chain is unknown.
+    /// The expected next sequence.
     next: Sequence,
+    /// The expected chain; `None` after damage.
     chain: Option<u32>,
 }
 

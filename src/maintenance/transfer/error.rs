@@ -98,7 +98,7 @@ pub enum TransferError {
 }
 
 impl TransferError {
-    /// An error of this operation on this file.
+    /// Makes the error of a failed operation on a file. `action` is the operation, as a verb.
     pub(crate) fn file(
         action: &'static str,
         path: &Path,

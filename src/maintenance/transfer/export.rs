@@ -18,7 +18,7 @@ use crate::maintenance::TransferError;
 
 /// Size of the lines that are compressed and written at once, in bytes.
 pub(crate) const BLOCK_BYTES: usize = 4 * 1024 * 1024;
-/// zstd's default level: more effort gains little.
+/// The default level of zstd. Lines become little smaller with higher levels.
 const ZSTD_LEVEL: i32 = 3;
 
 /// The compression of the lines.

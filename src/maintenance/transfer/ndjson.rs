@@ -12,7 +12,7 @@
 //! covers the record lines alone, so it is equal for journals of equal records. Sequences rise; a
 //! gap means that records were missing or damaged.
 //!
-//! Every record of a journal has a line, and every such line can be parsed: see [`parse_record`].
+//! Every record of a journal has a line, and [`parse_record`] can parse the line of every record.
 //!
 //! Version 1 has no `normal_form` (the version of the normal form of the tokens); it is read as 1.
 //! In version 2 a record may have two more members: `origin` beside an event, which names its

@@ -50,8 +50,9 @@ pub(super) fn store_hollow(
     })
 }
 
-/// Stores a payload as an event if a server wrote it. The time of such an event is that of its
-/// journaling, even if the clock was wrong. Other payloads stay payloads.
+/// Stores a payload as an event if it is an event about a keyword that a server wrote. The time of
+/// such an event is that of its journaling, even if the clock was wrong. Other payloads stay
+/// payloads.
 pub(super) fn store_own_event(record: &mut Record, form: Form) {
     let own = binary::wire_payload(&record.stored).filter(|payload| {
         at_any_time(payload).is_some_and(|event| event.at() == record.received_at)

@@ -46,7 +46,8 @@ pub struct KeywordView {
     unmarked: Option<Option<RecordIdentity>>,
     /// Whether the oldest or newest tweet was deleted while `summary` still has its time.
     span_is_stale: bool,
-    /// Whether this batch has cleared the keyword. If so, the fold reads no row from before.
+    /// Whether this batch has cleared the keyword. If so, the fold reads no row from before the
+    /// batch.
     cleared: bool,
     /// The times of the tweets that this batch has touched.
     touched: TouchedTimes,

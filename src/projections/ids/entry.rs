@@ -46,7 +46,7 @@ impl IdHash {
 /// The state of an id that was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdState {
-    /// A tweet with this id is in the views, at this time.
+    /// A tweet with the id is in the views. The value is the time of the tweet.
     Present(Timestamp),
     /// The tweet is deleted, or its deletion came before it. A later post does not bring it back.
     Deleted,

@@ -86,7 +86,7 @@ pub fn at_most(runs: &[u8]) -> u64 {
 /// After an error of [`Rows`] the state is invalid: drop it and hydrate again.
 #[derive(Debug, Default)]
 pub struct Ids {
-    /// Sorted by hash, fewer than [`RECENT`].
+    /// The newest ids, sorted by hash; fewer than [`RECENT`].
     recent: Vec<IdEntry>,
     /// Sequence of the last event that changed the newest ids since the last
     /// [`Ids::take_row_changes`], if any did.

@@ -165,7 +165,7 @@ impl GroupState {
         self.keys << 2 | u64::from(self.is_uncounted) << 1 | u64::from(self.is_cut)
     }
 
-    /// The state that this count encodes.
+    /// Decodes the state from the count of its entry in the map.
     pub const fn from_count(count: u64) -> Self {
         Self {
             keys: count >> 2,

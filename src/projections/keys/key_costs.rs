@@ -17,7 +17,7 @@ pub(super) struct KeyCosts<'c>(pub(super) &'c KeyCounts<'c>);
 /// The cost of a day; `None` if the day may differ from the sum of its hours.
 struct DayCost(Option<u64>);
 
-/// The cost of hours.
+/// The cost of consecutive hours.
 struct HoursCost(u64);
 
 impl KeptResult for DayCost {

@@ -204,7 +204,7 @@ impl Refused {
         is_refused.is_some_and(|is_refused| *is_refused)
     }
 
-    /// Adds a name that is not there yet.
+    /// Adds a name that is not refused yet.
     fn insert(&mut self, name: u32) {
         if let Some(is_refused) = self.is_refused.get_mut(as_index(name)) {
             *is_refused = true;
@@ -212,7 +212,7 @@ impl Refused {
         }
     }
 
-    /// Removes a name; `false` when it is not there.
+    /// Removes a name; `false` when it was not refused.
     fn remove(&mut self, name: u32) -> bool {
         let is_refused = self.is_refused.get_mut(as_index(name));
         let was_refused = is_refused.is_some_and(std::mem::take);

@@ -71,7 +71,7 @@ const COUNTS_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// The state in memory.
+/// The state of the projection in memory.
 #[derive(Debug)]
 pub struct Keys {
     pending: PendingLog,

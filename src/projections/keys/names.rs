@@ -52,7 +52,7 @@ impl Start {
         }
     }
 
-    /// Whether this is all of the name.
+    /// Whether the beginning is the whole name.
     const fn is_whole(self) -> bool {
         self.tag >> 2 <= SLOT_BYTES
     }

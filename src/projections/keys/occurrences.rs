@@ -35,7 +35,8 @@ impl NameInBucket {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The name in a wider bucket, which covers `buckets` of the present ones.
+    /// The name in the wider bucket that contains its bucket. A wider bucket covers `buckets`
+    /// narrower ones.
     pub(super) fn widened(self, buckets: u32) -> Self {
         Self::new(self.bucket() / buckets, self.index())
     }
@@ -136,8 +137,8 @@ impl<'b> Occurrences<'b> {
     }
 }
 
-/// Adds up occurrences to those in wider buckets, each of which covers `buckets` of the present
-/// ones. The result is in the order of buckets and names.
+/// Adds up occurrences in wider buckets. A wider bucket covers `buckets` narrower ones. The result
+/// is in the order of buckets and names.
 pub(super) fn widened(counted: &[Occurrence], buckets: u32) -> Vec<Occurrence> {
     let mut wide: Vec<_> = counted
         .iter()

@@ -40,7 +40,7 @@ pub struct Ranking<T> {
     pub distinct: u64,
     /// Whether a bucket of the window, or of the window before, did not take all of its keys.
     pub is_cut: bool,
-    /// The first keys, in order.
+    /// The first keys, in the order of the ranking.
     pub items: Vec<T>,
 }
 
@@ -229,7 +229,7 @@ fn by_count(
         .then_with(|| a.cmp(b))
 }
 
-/// The first `limit` items in this order.
+/// The first `limit` items by `order`, sorted by it.
 fn first_of<T>(
     items: impl Iterator<Item = T>,
     limit: usize,

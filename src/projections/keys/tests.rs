@@ -67,7 +67,7 @@ impl Folded {
         }
     }
 
-    /// Asks for rankings, whose results are kept.
+    /// Makes rankings, whose results are kept.
     fn ask(&self) {
         let rows = KeepingRows::new(&self.rows, &self.results);
         for (window, by) in [Window::Hour, Window::Week, Window::Month]
@@ -84,7 +84,7 @@ impl Folded {
         }
     }
 
-    /// Starts from the rows, as after a restart.
+    /// Ends the batch, and reads the state from the rows again, as after a restart.
     fn restart(&mut self) {
         self.end_batch();
         self.view = KeywordView::hydrate(&self.rows).unwrap();

@@ -19,7 +19,7 @@ pub fn import_unfinished(dir: &Path) -> bool {
     import_state(dir).exists()
 }
 
-/// The state file.
+/// The content of a state file.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
     /// The first line of the export.

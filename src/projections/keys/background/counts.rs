@@ -237,8 +237,9 @@ impl<'w> OtherCounts<'w> {
         }
     }
 
-    /// Subtracts the counts of the keyword itself from a background that includes it. These counts
-    /// lack the words that cut buckets did not take: see [`OtherCounts::take_out_untaken`].
+    /// Subtracts the counts of the keyword itself from a background that includes the keyword. The
+    /// subtracted counts lack the words that cut buckets did not take: see
+    /// [`OtherCounts::take_out_untaken`].
     pub fn take_out_own(&mut self) {
         for (counts, word) in self.counts.iter_mut().zip(self.words.words()) {
             take_out(counts, word.counts);

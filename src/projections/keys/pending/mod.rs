@@ -40,7 +40,7 @@ struct Touched {
     changed_at: Option<Sequence>,
 }
 
-/// The log.
+/// The log of pending tweets.
 #[derive(Debug, Default)]
 pub(super) struct PendingLog {
     /// The number of the last chunk.
