@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError, Views};
 /// Views opened for a command, with the checkpoint of each shard.
 #[derive(Debug)]
 pub struct OpenViews {
-    /// The read side.
+    /// The read side of the views.
     pub views: Views,
     pub(super) store: Arc<Store>,
     pub(super) checkpoints: Vec<Checkpoint>,

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::events::{Checkpoint, Content, Envelope, Sequence, ShardCount, ShardId, Token};
 use crate::journal::{Journal, JournalError, Selection};
 
-/// Records per read.
+/// Maximum number of records per read of the journal.
 const BATCH_RECORDS: usize = 16_384;
 
 /// Journaled events that the views have not folded, counted through the journal head.
@@ -13,7 +13,7 @@ const BATCH_RECORDS: usize = 16_384;
 pub struct UnfoldedEvents {
     /// The journal head when the count began.
     pub head: Sequence,
-    /// Every shard, in order.
+    /// The unfolded events of every shard, in the order of the shards.
     pub shards: Vec<UnfoldedShard>,
     /// Sequences beyond the lowest checkpoint that are missing from the journal.
     pub missing: Vec<RangeInclusive<u64>>,

@@ -116,7 +116,7 @@ mod tests {
             };
             Digest::over(&[], &rows, &summary).unwrap().to_string()
         };
-        // The hash of no bytes.
+        // Without rules no bytes are hashed.
         assert_eq!(digest(&[], &[]), blake3::hash(b"").to_hex().as_str());
         let lists: [(&[&str], &[&str]); 6] = [
             (&[], &[]),

@@ -23,7 +23,7 @@ pub struct KeywordSummary {
     pub as_of: Sequence,
     /// Counts of the outcomes of the records of this keyword.
     pub ledger: Ledger,
-    /// How many tweets are in the views.
+    /// Number of tweets in the views.
     pub tweets: u64,
     /// Time of the oldest tweet in the views.
     pub first_at: Option<Timestamp>,

@@ -16,7 +16,7 @@ pub(in crate::journal) const MAX_FRAME_BYTES: usize = 1 << 30;
 pub(super) const FRAME_MAGIC: [u8; 4] = [0xf5, b'T', b'G', 0xf6];
 const END_MAGIC: [u8; 4] = [0xf5, b'T', b'E', 0xf6];
 
-/// What a header introduces.
+/// What follows a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Introduces {
     /// A group of records.

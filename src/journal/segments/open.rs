@@ -35,9 +35,9 @@ pub(in crate::journal) struct NewLog {
 /// An opened log, with its writer if it was opened for writing.
 #[derive(Debug)]
 pub(in crate::journal) struct OpenedLog<W> {
-    /// The read side.
+    /// The read side of the log.
     pub(in crate::journal) log: Arc<Log>,
-    /// The write side.
+    /// The write side of the log.
     pub(in crate::journal) writer: W,
     /// The sequence of the last record.
     pub(in crate::journal) head: Sequence,

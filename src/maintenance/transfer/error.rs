@@ -38,7 +38,7 @@ pub enum TransferError {
         /// The error of the line.
         what: String,
     },
-    /// The last line is missing.
+    /// The last line of an export is missing.
     #[error(
         "{path} is cut short: it ends after {records} records, without its last line. An import \
         keeps those, and continues when it is run again with the whole file"
@@ -49,13 +49,14 @@ pub enum TransferError {
         /// Number of complete records in the file.
         records: u64,
     },
-    /// The bytes differ from the exported ones.
+    /// The bytes of a file differ from the exported ones.
     #[error("{path} was changed or damaged after it was exported: its digest does not match")]
     Digest {
         /// The file.
         path: PathBuf,
     },
-    /// The bytes differ from the exported ones, which was found after all records were imported.
+    /// The bytes of a stream differ from the exported ones. The difference was found after all
+    /// records were imported.
     #[error(
         "{path} was changed or damaged after it was exported: its digest does not match. The \
         records are in the journal already: remove the journal, and import an undamaged export"

@@ -62,7 +62,7 @@ pub struct ExportProgress {
     pub records: u64,
     /// The position through which the journal was read (export) or written (import).
     pub through: Sequence,
-    /// The last position, if it is known.
+    /// The position at which the export or import ends, if it is known.
     pub end: Option<Sequence>,
 }
 

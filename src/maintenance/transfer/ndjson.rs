@@ -41,7 +41,7 @@ pub(super) const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 /// rejected in any case.
 const MAX_EXPORTED_BYTES: usize = 1024 * 1024;
 
-/// The first line.
+/// The first line of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {

@@ -24,7 +24,7 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub(super) struct Unfinished {
     /// Length of the complete lines or frames, in bytes.
     pub(crate) bytes: u64,
-    /// True when the first line was read.
+    /// Whether the first line was read.
     pub(super) has_header: bool,
     /// The digest of the lines.
     pub(super) digests: Digests,

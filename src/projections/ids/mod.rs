@@ -40,7 +40,7 @@ pub use entry::{IdHash, IdState};
 pub use listing::{visit, visit_recent};
 use run::{FILTER_FORMAT, RUN_FORMAT, Run, RunLocation};
 
-/// The row of the newest ids, which are not in a run yet.
+/// The format of the row of the newest ids, which are not in a run yet.
 const RECENT_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'i'),
     name: "recent ids",

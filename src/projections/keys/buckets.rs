@@ -13,7 +13,7 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// The time of the buckets.
+    /// The time that the buckets cover.
     pub(super) fn span(&self) -> Range<Timestamp> {
         let Range { start, end } = self.numbers;
         self.width.start(start)..self.width.start(end)

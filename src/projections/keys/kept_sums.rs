@@ -12,7 +12,7 @@ pub(super) type WindowSums = KeptSums<Pair>;
 /// Keys with their counts, in the order of their bytes.
 #[derive(Debug)]
 pub(super) struct KeptSums<Count> {
-    /// The keys, one behind the other.
+    /// The bytes of all keys, one key after the other.
     keys: Vec<u8>,
     /// The end of each key in `keys`.
     ends: Vec<u32>,

@@ -9,9 +9,9 @@ use crate::text::first_bytes;
 /// The number of tweets that have one key, in each of two windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pair {
-    /// In the window before.
+    /// The number of tweets in the window before.
     pub(super) previous: u64,
-    /// In the window.
+    /// The number of tweets in the window.
     pub(super) current: u64,
 }
 

@@ -184,7 +184,7 @@ impl Target<'_> {
 /// Names that a group does not take.
 #[derive(Debug, Default)]
 struct Refused {
-    /// By the index of a name.
+    /// Whether each name is refused, by the index of the name.
     is_refused: Vec<bool>,
     /// The number of refused names.
     names: u64,

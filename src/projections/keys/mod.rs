@@ -63,7 +63,7 @@ pub use window_words::{Both, CutBucket, UntakenWords, WindowWord, WindowWords};
 /// buckets.
 pub const MAX_KEYS: u64 = if cfg!(test) { 40 } else { 20_000 };
 
-/// The leaves of the map of counts.
+/// The format of the leaves of the map of counts.
 const COUNTS_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'w'),
     name: "key counts",

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use super::kind::KeyKind;
 use crate::text::first_bytes;
 
-/// A key of a kind.
+/// A kind of keys, and a key of that kind.
 pub(super) type Name<'b> = (KeyKind, &'b [u8]);
 
 /// The bytes of a name that a [`Slot`] holds.
@@ -35,7 +35,7 @@ struct Slot {
 /// The beginning of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Start {
-    /// The first eight bytes as a number.
+    /// The first eight bytes of the name, as a number.
     first: u64,
     /// The length of the name times 4, plus the number of its kind.
     tag: u32,

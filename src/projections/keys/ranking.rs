@@ -105,7 +105,7 @@ impl Span {
         }
     }
 
-    /// The time of both windows.
+    /// The time that both windows cover.
     pub(super) fn whole(&self) -> Range<Timestamp> {
         let [before, _, end] = self.times();
         before..end

@@ -54,7 +54,7 @@ impl WrittenKeys {
         })
     }
 
-    /// The words.
+    /// The bytes of the words.
     pub(super) fn words(&self) -> &[u8] {
         let words = self.kinds().next();
         words.map_or(&[], |(_, words)| words)

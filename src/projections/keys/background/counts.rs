@@ -53,7 +53,7 @@ pub struct OtherCounts<'w> {
 /// The part of a word that decides most comparisons.
 #[derive(Debug)]
 struct WordStart {
-    /// The first bytes.
+    /// The first eight bytes, as a number.
     first: u64,
     /// The length in bytes.
     length: usize,

@@ -46,7 +46,7 @@ pub use counts::{KeywordCounts, OtherCounts};
 pub use losses::WithoutLosses;
 pub use settling::{Run, Settling};
 
-/// The leaves of the map.
+/// The format of the leaves of the map.
 pub const BACKGROUND_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'g'),
     name: "background counts",
@@ -54,8 +54,8 @@ pub const BACKGROUND_FORMAT: RowFormat = RowFormat {
     pack: None,
 };
 
-/// The runs, named by their number (8 bytes, big-endian). The body of a run is the records of its
-/// contributions, one after the other.
+/// The format of the runs. A run is named by its number (8 bytes, big-endian). Its body is the
+/// records of its contributions, one after the other.
 pub const RUN_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'q'),
     name: "background run",

@@ -24,7 +24,7 @@ const MIN_CHUNK_BYTES: u64 = if cfg!(test) { 64 } else { 1024 };
 /// and each batch writes the last chunk again. So the chunks of a short log are small.
 const LOG_BYTES_PER_CHUNK_BYTE: u64 = 16;
 
-/// The chunks of the log, named by their number (2 bytes, big-endian).
+/// The format of the chunks of the log. A chunk is named by its number (2 bytes, big-endian).
 pub(in crate::projections::keys) const PENDING_FORMAT: RowFormat = RowFormat {
     kind: RowKind::new(b'k'),
     name: "pending keys",
