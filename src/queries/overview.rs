@@ -115,8 +115,8 @@ impl Found {
 
 /// Reads the part of the overview that is about one keyword.
 ///
-/// All tweets of the keyword are from `first_at` through `last_at`. No rows are read when none of
-/// them can be in the window or in the span of equal length before it.
+/// All tweets of the keyword are from `first_at` through `last_at`. No rows are read when no tweet
+/// can be in the window or in the span of equal length before it.
 fn look(
     views: &Views,
     keyword: &Keyword,
@@ -166,8 +166,8 @@ fn look(
 /// Returns the newest tweets before `end`.
 ///
 /// `candidates` are the keywords that may have such tweets, each with an exclusive upper bound of
-/// the time of its newest. The keywords are read in descending order of these bounds. Reading stops
-/// when the list is full and the next bound is not after its oldest tweet.
+/// the time of its newest tweet. The keywords are read in descending order of these bounds. Reading
+/// stops when the list is full and the next bound is not after the oldest tweet of the list.
 fn latest(
     views: &Views,
     mut candidates: BinaryHeap<(Timestamp, Keyword)>,

@@ -99,8 +99,8 @@ pub fn of_keyword<T>(
 }
 
 /// Runs `query` on the rows of many keywords, all of the same stores. `position` returns the
-/// sequence through which all shards are folded. When views of another epoch are shown while it
-/// runs, `query` runs again, up to `tries` times in all.
+/// sequence through which all shards are folded. When views of another epoch are shown meanwhile,
+/// `query` runs again, up to `tries` times in all.
 ///
 /// # Errors
 /// The error of `query`, or [`StoreError::Absent`] when the views were replaced each time.

@@ -55,7 +55,8 @@ pub fn related(
     }
 }
 
-/// Lets the rows of the keyword keep what was made of them, if they have not changed since.
+/// Offers the words of the newest tweets to the rows of the keyword, if the keyword has not changed
+/// since the words were read.
 fn keep(
     views: &Views,
     keyword: &Keyword,

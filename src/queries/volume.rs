@@ -13,7 +13,7 @@ pub struct Buckets {
     pub to: Timestamp,
     /// Width of a bucket.
     pub step: Step,
-    /// Hours by which day buckets start before midnight UTC.
+    /// Number of hours by which buckets of a day start before midnight UTC.
     pub offset_hours: i8,
 }
 

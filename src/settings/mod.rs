@@ -98,10 +98,10 @@ pub struct KeywordSettings {
     pub max: usize,
     /// Maximum number of texts of rules over all keywords. Requests for more are refused.
     pub max_rule_texts: usize,
-    /// Maximum number of keywords with their state in memory. Beyond it the one unused for longest
-    /// leaves memory. Minimum: 2.
+    /// Maximum number of keywords with their state in memory. Beyond this number the keyword unused
+    /// for longest leaves memory. Minimum: 2.
     pub resident: usize,
-    /// A tweet posted with a keyword that was never tracked tracks it.
+    /// Whether a tweet posted with a keyword that was never tracked makes the keyword tracked.
     pub auto_track: bool,
     /// Time without an event or a query after which a keyword leaves memory.
     pub idle: Duration,
@@ -134,7 +134,7 @@ impl Settings {
     /// Reads and checks every key.
     ///
     /// # Errors
-    /// [`SettingsError`] names the key, the value, and where it was given.
+    /// [`SettingsError`], which names the key, the value, and the source of the value.
     pub fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
         Ok(Self {
             listen: layers.address("listen")?,

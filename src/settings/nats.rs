@@ -156,7 +156,7 @@ fn urls(text: &str) -> Vec<String> {
 }
 
 impl NatsSettings {
-    /// Fills unset values from the context, if one is named. Credentials all come from one source.
+    /// Fills unset values from the context, if one is named. All credentials come from one source.
     ///
     /// # Errors
     /// [`SettingsError::Context`].

@@ -9,19 +9,19 @@ const MAX_USER_WORDS: usize = 10_000;
 /// Maximum length of a word in `text.user_words`, in characters.
 const MAX_WORD_CHARACTERS: usize = 64;
 
-/// How texts are analysed. Other values are another epoch.
+/// How texts are analysed. Other values make another epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextSettings {
     /// Words that are always found in texts.
     pub user_words: Vec<String>,
 }
 
-/// What makes a spike. Other values are another epoch.
+/// What makes a spike. Other values make another epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpikeLimits {
-    /// The least deviance.
+    /// Minimum deviance.
     pub threshold: u32,
-    /// The least number of tweets above the expected ones.
+    /// Minimum number of tweets above the expected ones.
     pub minimum: u32,
 }
 

@@ -16,8 +16,8 @@ pub(super) struct BackgroundRows<'a> {
     shard: &'a ShardRows,
     /// Memtables that do not change, if the rows are those of a snapshot.
     held: Option<&'a Memtables>,
-    /// The ticket for kept results: that of the snapshot, or of the moment before the first row is
-    /// read.
+    /// The ticket for the result cache: that of the snapshot, or of the moment before the first row
+    /// is read.
     ticket: Ticket,
 }
 

@@ -1,7 +1,7 @@
 //! The checkpoint row of a shard.
 //!
-//! Rows are written in version 4. Version 3, which has no hash of the settings, version 2, which
-//! has no time either, and version 1, which also has the epoch without its parts, are still read:
+//! Rows are written in version 4. Version 3 has no hash of the settings, version 2 also no
+//! `received_at`, and version 1 also no parts of the epoch. These versions are still read, because
 //! views of an older tidings answer until the views of this version have caught up.
 
 use serde::{Deserialize, Serialize};

@@ -102,15 +102,15 @@ impl EpochParts {
         self.fold == other.fold && self.analyser.version == other.analyser.version
     }
 
-    /// Whether a new generation of the same journal has begun since the rows were made. It begins
-    /// when the rows contradict the journal.
+    /// Whether a new generation of the same journal has begun since the rows were made. A new
+    /// generation begins when the rows contradict the journal.
     pub fn is_superseded_by(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation && self.generation != current.generation
     }
 
     /// Whether an older version, or the current one with other settings, made the rows from the
-    /// same journal in the same generation. Such rows are correct by that fold. Neither the fold
-    /// nor the analyser is newer than the current one.
+    /// same journal in the same generation. Such rows are correct for the fold that made them.
+    /// Neither the fold nor the analyser is newer than the current one.
     pub fn is_older_than(&self, current: &Self) -> bool {
         self.incarnation == current.incarnation
             && self.generation == current.generation
@@ -150,7 +150,7 @@ mod tests {
     use crate::projections::spikes::SpikeSettings;
     use crate::text::AnalyserSettings;
 
-    /// Clients and rows keep this value.
+    /// Clients and rows keep the value of the epoch.
     #[test]
     fn epoch_is_this_hash_of_its_parts() {
         let parts = EpochParts {

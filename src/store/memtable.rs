@@ -18,15 +18,16 @@ pub(super) struct Memtables {
     pub(super) pending: RowMap,
     /// Rows that the running commit writes to sled.
     pub(super) committing: Option<Arc<RowMap>>,
-    /// Runs of the background that were put since the last commit began. It makes rows of them.
+    /// Runs of the background that were put since the last commit began. A commit makes rows of
+    /// them.
     pub(super) runs: Vec<NewRun>,
     /// The runs of the background that are rows.
     pub(super) stored_runs: StoredRuns,
-    /// Grows when stored runs change or go. A new one behind them does not count.
+    /// Grows when stored runs change or are removed, and not when a run is added behind them.
     pub(super) runs_version: u64,
     /// Grows when the map of the background changes.
     pub(super) map_version: u64,
-    /// Grows when what the background adds up to changes.
+    /// Grows when the sums of the background change.
     pub(super) background_changes: u64,
 }
 
@@ -42,7 +43,7 @@ pub(super) struct StoredRuns {
     pub(super) has_losses: bool,
 }
 
-/// What one put has contributed to the background.
+/// The contribution of one put to the background.
 #[derive(Debug, Clone)]
 pub(super) struct NewRun {
     pub(super) run: Run,
@@ -50,7 +51,7 @@ pub(super) struct NewRun {
 }
 
 impl Memtables {
-    /// Adds what a put has contributed to the background.
+    /// Adds the contribution of a put to the background.
     pub(super) fn add_run(&mut self, contribution: Contribution) {
         if !contribution.is_empty() {
             self.background_changes += 1;
@@ -61,8 +62,8 @@ impl Memtables {
         }
     }
 
-    /// Returns the row in the memtables; `None` when no memtable has it. It can
-    /// then be in sled.
+    /// Returns the row in the memtables; `None` when no memtable has it. The row can then be in
+    /// sled.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
         self.pending
             .get(key)

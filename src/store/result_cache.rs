@@ -28,7 +28,8 @@ use crate::projections::{AnyResult, ResultKey, TouchedTimes};
 
 /// Maximum memory of the results of all owners, in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// Puts to an owner that are remembered. A query during which more come keeps nothing.
+/// Maximum number of puts to an owner that are remembered. A query during which more puts come
+/// keeps no result.
 const MAX_PUTS: usize = 64;
 /// Number of owners above which those without results are forgotten.
 const MAX_IDLE_OWNERS: usize = 1_024;
@@ -51,7 +52,7 @@ pub(super) enum Owner {
     Background(usize),
 }
 
-/// The number of puts when a query began, and what it reads.
+/// The number of puts when a query began, and whether the query reads a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     puts: u64,
@@ -73,9 +74,10 @@ struct Held {
 
 #[derive(Debug, Default)]
 struct OfOwner {
-    /// All puts after this one that touched tweets are in `puts`.
+    /// The number of a put. All later puts that touched tweets are in `puts`.
     since: u64,
-    /// The last put, with touched tweets or without. For a new owner, the last put to any owner.
+    /// The number of the last put, with touched tweets or without. For a new owner, the last put to
+    /// any owner.
     last_put: u64,
     puts: VecDeque<(u64, TouchedTimes)>,
     results: HashMap<ResultKey, Entry>,
@@ -138,7 +140,8 @@ impl ResultCache {
         }
         if held.owners.len() >= held.forgets_at.max(MAX_IDLE_OWNERS) {
             held.owners.retain(|_, of| !of.results.is_empty());
-            // Owners that have results are not looked through again for each new owner.
+            // The limit is twice the number of owners left, so that not every new owner causes a
+            // pass over all owners.
             held.forgets_at = held.owners.len().saturating_mul(2);
         }
         let of = OfOwner {

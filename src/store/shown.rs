@@ -36,15 +36,15 @@ pub enum SwapError {
     ShardCount {
         /// Number of shards of the store.
         found: ShardCount,
-        /// That of the shown views.
+        /// Number of shards of the shown views.
         shown: ShardCount,
     },
     /// The rows of the store are of another epoch.
     #[error("the store is of epoch {found}, and the shown views are of epoch {shown}")]
     Epoch {
-        /// That of the store.
+        /// The epoch of the store.
         found: Epoch,
-        /// That of the shown views.
+        /// The epoch of the shown views.
         shown: Epoch,
     },
     /// The shard of the store is behind the shown one, so positions would decrease in an epoch.

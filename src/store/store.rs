@@ -87,8 +87,8 @@ impl Store {
         })
     }
 
-    /// Moves the folder aside. It replaces the folder that was moved aside before. The views can be
-    /// folded again from the journal. The damaged files stay for a diagnosis.
+    /// Moves the folder aside. The moved folder replaces the one that was moved aside before. The
+    /// views can be folded again from the journal. The damaged files stay for a diagnosis.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -132,7 +132,7 @@ impl Store {
     }
 
     /// Returns the same store for rows that were made in an earlier epoch, which has these parts.
-    /// They are only read. If they were made by another analyser, or with other settings, the
+    /// The rows are only read. If they were made by another analyser, or with other settings, the
     /// settings are not known, because only their hash is stored.
     #[must_use]
     pub fn of_earlier(self, epoch: Epoch, made_in: &EpochParts) -> Self {

@@ -94,8 +94,8 @@ impl Views {
         })
     }
 
-    /// Returns another handle on the same views. `meter` counts what is read through it, and can
-    /// end a query.
+    /// Returns another handle on the same views. `meter` counts the bytes that are read through
+    /// that handle, and can end a query.
     #[must_use]
     pub fn metered(&self, meter: Meter) -> Self {
         Self {
@@ -236,9 +236,9 @@ impl Views {
         self.noticing_damage(shard, read_in(shard, keyword, meter, query))
     }
 
-    /// Adds up over the backgrounds of all shards, from `start` on. `add` gets the records of runs
-    /// and the rows of the map, in one version for each shard. It may be called more than once for
-    /// a shard; only the last result counts.
+    /// Adds up over the backgrounds of all shards, beginning with the value `start`. `add` gets the
+    /// records of runs and the rows of the map, in one version for each shard. `add` may be called
+    /// more than once for a shard; only the last result counts.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -39,10 +39,10 @@ pub struct Link {
 pub(super) struct NewestWords {
     /// [`WindowWords::digest`] of the words.
     words: u64,
-    /// The indexes of the words of all tweets, one tweet after the other. The words of a tweet are
-    /// in the order of their bytes.
+    /// The words of all tweets, one tweet after the other, as indexes in [`WindowWords::words`].
+    /// The words of a tweet are in the order of their bytes.
     indexes: Vec<u32>,
-    /// The end of each tweet.
+    /// The end of the words of each tweet in `indexes`.
     ends: Vec<usize>,
     /// Whether the next text would have exceeded [`MAX_TEXT_BYTES`].
     is_cut: bool,
@@ -81,7 +81,7 @@ impl Newest {
 pub(super) struct NewestTexts {
     /// All texts, one after the other.
     texts: String,
-    /// The end of each text.
+    /// The end of each text in `texts`, in bytes.
     ends: Vec<usize>,
     /// Whether the next text would have exceeded [`MAX_TEXT_BYTES`].
     is_cut: bool,
@@ -108,7 +108,7 @@ impl NewestTexts {
 }
 
 impl NewestWords {
-    /// Analyses texts.
+    /// Analyses the texts. Keeps of each text the words that `words` has.
     pub(super) fn of_texts(newest: &NewestTexts, words: &WindowWords, analyser: &Analyser) -> Self {
         let numbered = words.words().iter().zip(0_u32..);
         let index_of: HashMap<&str, u32, RandomState> = numbered
@@ -138,12 +138,12 @@ impl NewestWords {
         offer(rows, words.times(), 0, Arc::clone(self));
     }
 
-    /// Whether texts were left out because the texts were too long.
+    /// Whether texts were left out because all texts together exceed [`MAX_TEXT_BYTES`].
     pub(super) const fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Counts the links between the words with the indexes `nodes`, which are in order. Links are
+    /// Counts the links between the words with the indexes `nodes`, which are ascending. Links are
     /// ordered by count, the highest first, then by the bytes of their words.
     pub(super) fn links(&self, words: &WindowWords, nodes: &[usize]) -> Vec<Link> {
         let columns = nodes.len();

@@ -57,9 +57,9 @@ pub struct Related {
     pub others: u64,
     /// A bucket did not take all of its words, or not all texts were analysed for links.
     pub is_cut: bool,
-    /// The first words, in order.
+    /// The related words in the order of their ranks, up to the limit of the query.
     pub nodes: Vec<Node>,
-    /// Pairs of these words that tweets have in common, the most frequent first.
+    /// Pairs of the words in `nodes` that tweets have in common, the most frequent first.
     pub links: Vec<Link>,
 }
 
@@ -152,7 +152,7 @@ impl Own {
     }
 
     /// Offers the words of the newest tweets to the rows of the keyword, which must be those that
-    /// were read.
+    /// [`OwnRows::read`] has read.
     pub fn keep(&self, rows: &dyn Rows) {
         self.newest.keep(rows, &self.words);
     }

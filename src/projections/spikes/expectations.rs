@@ -159,8 +159,8 @@ impl<'a> Expectations<'a> {
     }
 
     /// The level of a block: the tweets of the two days before it, divided by those of the same
-    /// hours in the weeks before. It is the median over blocks, weighted by their base. It is 1
-    /// until there are two days to compare.
+    /// hours in the weeks before. The level is the median of the ratios of the blocks, weighted by
+    /// their base. It is 1 until there are two days to compare.
     fn level(&mut self, block: i64) -> u64 {
         let position = self.index_of(block);
         if let Some(known) = self
@@ -218,7 +218,8 @@ impl<'a> Expectations<'a> {
     }
 
     /// The base of an hour: the mean of the middle half of the counts, with the [`PRIOR`], of the
-    /// same hour in four earlier weeks and of the hours beside it.
+    /// same hour in four earlier weeks and of the hours beside it. While less than two weeks are
+    /// known, the same hour of six earlier days counts too.
     fn base(&mut self, hour: i64) -> u64 {
         let position = self.counts.position(hour);
         let known = position.and_then(|position| self.bases.get(position).copied());

@@ -41,7 +41,8 @@ impl From<Stretch> for Spike {
 }
 
 /// The spikes that overlap `[from, to)`, in the order of their starts, each as a whole. `first_at`
-/// is the time of the oldest tweet; no spike begins earlier than seven days after it.
+/// is the time of the oldest tweet; no spike begins earlier than seven days after the start of this
+/// tweet's hour.
 ///
 /// Reads the rows of sixteen days that contain the span. Unless the span has too few tweets for a
 /// spike, it also reads the rows of the 46 days before. Time and memory are proportional to the
@@ -62,8 +63,9 @@ pub fn spikes(
     Ok(stretches.into_iter().map(Spike::from).collect())
 }
 
-/// The expected number of tweets in each hour of `[from, to)`, which are whole hours. It is `None`
-/// for hours that begin earlier than seven days after `first_at`, the time of the oldest tweet.
+/// The expected number of tweets in each hour of `[from, to)`, which are whole hours. The number is
+/// `None` for hours that begin earlier than seven days after the start of the hour of `first_at`,
+/// the time of the oldest tweet.
 ///
 /// # Errors
 /// What `rows` fails with, or [`RowsError::Damaged`].

@@ -67,7 +67,8 @@ impl<'r> Explainer<'r> {
     /// [`RowsError`].
     pub fn explain(&self, spike: &Spike) -> Result<Arc<Reasons>, RowsError> {
         let start = UsualTweets::span_before(spike).start;
-        // Spikes with different starts can be compared with tweets of the same time.
+        // Spikes with different starts can have the same span here, so the start is part of the
+        // key.
         let number = spike.start.millis().cast_unsigned();
         kept(self.rows, start..spike.end, number, || self.reasons(spike))
     }

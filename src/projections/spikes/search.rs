@@ -129,7 +129,7 @@ impl Search<'_> {
         stretches
     }
 
-    /// The spike of a stretch of warm hours; `None` if none of them is hot.
+    /// The spike of a stretch of warm hours; `None` if no hour of the stretch is hot.
     fn spike(&mut self, first: i64, last: i64) -> Option<Stretch> {
         let is_hot = (first..=last).any(|hour| self.is_hot(hour, hour))
             || (first - 1..=last).any(|hour| self.is_hot(hour, hour + 1));
@@ -163,8 +163,8 @@ impl Search<'_> {
             && self.reaches(hour, hour, &limits)
     }
 
-    /// Whether an hour has clearly more tweets than expected in the hours beside it. When clocks
-    /// change for daylight saving time, the usual course of a day shifts by an hour.
+    /// Whether an hour has clearly more tweets than are expected in it and in the hours beside it.
+    /// The usual course of a day shifts by an hour when clocks change for daylight saving time.
     fn is_above_neighbours(&mut self, hour: i64) -> bool {
         let neighbours = (hour - 1..=hour + 1).filter_map(|hour| self.expectations.expected(hour));
         let expected = neighbours.max().unwrap_or(0);
@@ -234,8 +234,8 @@ impl Search<'_> {
     }
 }
 
-/// Limits that the tweets of some hours must reach: score and tweets above the expected ones in
-/// thousandths, and the ratio in thousandths.
+/// Limits that the tweets of some hours must reach, in thousandths: the deviance, the number of
+/// tweets above the expected one, and the ratio to the expected number.
 struct Limits {
     threshold: u64,
     minimum: u64,

@@ -2,8 +2,8 @@
 
 use crate::projections::statistics::Decimal;
 
-/// The limits that an hour, or two neighbouring hours, must reach for a spike. They are part of the
-/// analyser version, so other limits begin another epoch.
+/// The limits that an hour, or two neighbouring hours, must reach for a spike. The limits are part
+/// of the analyser version, so other limits begin another epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpikeSettings {
     /// Minimum deviance, for counts that scatter like a Poisson process. It is raised for counts

@@ -30,7 +30,7 @@ impl UsualTweets {
             .millis()
     }
 
-    /// The time of the [`EARLIER_DAYS`].
+    /// The span of the [`EARLIER_DAYS`] before a spike.
     pub(super) fn span_before(spike: &Spike) -> Range<Timestamp> {
         let stretches = EARLIER_DAYS.saturating_mul(Self::stretch_of(spike));
         spike.start.plus(-stretches)..spike.start

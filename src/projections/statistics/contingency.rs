@@ -36,9 +36,9 @@ pub enum Association {
 }
 
 impl ContingencyTable {
-    /// The association of the key with the first set. It needs [`MIN_TWEETS`] tweets with the key
-    /// in the first set. If the second set has at least `min_background` tweets, the number of
-    /// these tweets must also be above the expectation.
+    /// The association of the key with the first set. The first set needs at least [`MIN_TWEETS`]
+    /// tweets with the key. If the second set has at least `min_background` tweets, the first set
+    /// must also have more tweets with the key than expected.
     pub fn association(&self, min_background: u64) -> Association {
         if self.a < MIN_TWEETS {
             Association::None

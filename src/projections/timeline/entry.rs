@@ -79,7 +79,7 @@ pub struct CountingRecord {
 }
 
 impl<'a> PageEntry<'a> {
-    /// Approximate size in its page, in bytes.
+    /// Approximate size of the entry in its page, in bytes.
     pub const fn len(&self) -> usize {
         self.id.len().saturating_add(self.rest.len())
     }
@@ -192,8 +192,8 @@ pub(super) fn write_entry(
     Ok(())
 }
 
-/// The length of the rest, without flags. A rest is far shorter than 2^24 bytes, because
-/// [`binary::MAX_BYTES`] limits the body.
+/// The length of the rest in 3 bytes, and flags of 0. A rest is far shorter than 2^24 bytes,
+/// because [`binary::MAX_BYTES`] limits the body.
 fn length_word(length: usize) -> [u8; 4] {
     let [low, middle, high, _] = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
     [low, middle, high, 0]

@@ -1,4 +1,4 @@
-//! Filters of a timeline query: decides which tweets pass, and keeps these decisions for later
+//! Filters of a timeline query: they decide which tweets pass, and keep these decisions for later
 //! runs.
 
 use super::entry::PageEntry;
@@ -14,7 +14,7 @@ const MIN_PART_OF_ENTRY: usize = 4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Verdict {
     pub(super) passes: bool,
-    /// Bytes of text that the decision has read. They are its cost.
+    /// Number of bytes of text that the decision has read: the cost of the decision.
     bytes: u32,
 }
 

@@ -37,7 +37,7 @@ pub struct EngagedMetrics {
 /// The latest metrics of the tweets of a page that were engaged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LateMetrics {
-    /// The sequence of the event that changed them last.
+    /// The sequence of the event that changed these metrics last.
     changed_at: Sequence,
     of_tweet: BTreeMap<TweetKey, EngagedMetrics>,
 }
@@ -77,7 +77,8 @@ impl LateMetrics {
         self.of_tweet.insert(key, engaged);
     }
 
-    /// Removes the metrics of a tweet; false when there are none. `sequence` is that of the event.
+    /// Removes the metrics of a tweet; false when there are none. `sequence` is that of the event
+    /// that removes them.
     pub fn remove(&mut self, key: &TweetKey, sequence: Sequence) -> bool {
         let removed = self.of_tweet.remove(key).is_some();
         if removed {

@@ -99,8 +99,9 @@ impl Projection for Timeline {
         self.remove(rows, &tweet.key, tweet.sequence)
     }
 
-    /// Only the open page stays in memory. Late tweets return to the same closed pages again and
-    /// again, so the store packs these pages, once for all changes that it writes together.
+    /// Only the open page stays in memory. Late tweets change the same closed pages again and
+    /// again. So a batch with a late tweet leaves its closed pages plain, and the store packs them,
+    /// once for all changes that it writes together.
     fn take_row_changes(&mut self, out: &mut Vec<RowChange>) -> Result<(), RowsError> {
         if std::mem::take(&mut self.open_changed) {
             out.push((TweetPage::open_key(), Some(self.open.encode())));
@@ -183,7 +184,7 @@ impl Timeline {
         Ok(())
     }
 
-    /// Removes a tweet. `sequence` is that of the event.
+    /// Removes a tweet. `sequence` is that of the event that removes it.
     fn remove(
         &mut self,
         rows: &dyn Rows,

@@ -49,7 +49,7 @@ pub const PAGE_FORMAT: RowFormat = RowFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TweetPage {
     lower: TweetKey,
-    /// The sequence of the event that changed it last.
+    /// The sequence of the event that changed the page last.
     changed_at: Sequence,
     bytes: Vec<u8>,
     /// Where each tweet starts in `bytes`.
@@ -184,7 +184,7 @@ impl TweetPage {
         Ok(())
     }
 
-    /// Removes the tweet at this index. `sequence` is that of the event.
+    /// Removes the tweet at this index. `sequence` is that of the event that removes it.
     pub fn remove(&mut self, index: usize, sequence: Sequence) {
         if index >= self.len() {
             return;
@@ -247,7 +247,7 @@ impl TweetPage {
     /// Reads a row.
     ///
     /// # Errors
-    /// [`RowsError::Damaged`] when it is not what [`TweetPage::encode`] or `pack_page` wrote.
+    /// [`RowsError::Damaged`] when the row is not what [`TweetPage::encode`] or `pack_page` wrote.
     pub fn decode(key: &RowKey, row: &[u8]) -> Result<Self, RowsError> {
         let damaged = |what: &str| RowsError::damaged(key, what);
         let bare = [BARE_PLAIN, BARE_COMPRESSED];

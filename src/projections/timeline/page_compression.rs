@@ -18,10 +18,12 @@ pub(super) const COMPRESSED: u8 = 4;
 
 /// The compression level of zstd.
 const LEVEL: i32 = 1;
-/// The size of the table of zstd, as a power of two. A page has fewer positions. The usual table
-/// for this level is four times as large, which costs time and makes pages hardly smaller.
+/// The size of the hash table of zstd, as the exponent of a power of two. A page has fewer
+/// positions than the table. The usual table for this level is four times as large, which costs
+/// time and makes pages hardly smaller.
 const HASH_LOG: u32 = 13;
-/// A page is never larger than a few stored tweets. A row with a greater length is damaged.
+/// Maximum length of an uncompressed page, in bytes. A page is never larger than a few stored
+/// tweets, so a row with a greater length is damaged.
 const MAX_DECOMPRESSED: usize = 16 * binary::MAX_BYTES;
 
 thread_local! {

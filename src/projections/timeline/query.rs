@@ -55,8 +55,8 @@ pub struct TimelinePage {
     /// The tweets with their latest metrics.
     pub items: Vec<TweetPosted>,
     /// The value of `before` for the next result page, if there may be more tweets. When a filter
-    /// matches rarely, a page can have fewer items than the limit, or none, although there are
-    /// more.
+    /// matches rarely, a result page can have fewer items than the limit, or none, although there
+    /// are more.
     pub next: Option<TweetKey>,
 }
 

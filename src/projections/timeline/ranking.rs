@@ -32,7 +32,8 @@ const WIDTHS: [i64; 4] = [
     Timestamp::MINUTE,
     5_000,
 ];
-/// A slot with more tweets is divided into narrower ones. It is small in unit tests.
+/// Maximum number of tweets of a slot that is read as a whole. A slot with more tweets is divided
+/// into narrower ones. The maximum is small in unit tests.
 const MAX_SLOT_TWEETS: u64 = if cfg!(test) { 4 } else { 2_048 };
 
 /// A tweet and its score: likes, reposts, quotes and replies, as last known.
@@ -192,7 +193,8 @@ impl<'r> Slots<'r> {
         Ok(first)
     }
 
-    /// Adds the tweets of a part of a slot of this level, which has at most `count` tweets.
+    /// Adds the first tweets of a part of a slot of this level. The part has at most `count`
+    /// tweets.
     fn add_part(
         &self,
         part: &Range<Timestamp>,
@@ -224,7 +226,8 @@ impl<'r> Slots<'r> {
         Ok(())
     }
 
-    /// Adds the tweets of a span that lies in one slot, by the narrower slots of this level.
+    /// Adds the first tweets of a span that lies in one slot of a wider level, one slot of this
+    /// level after the other.
     fn add_parts(
         &self,
         span: &Range<Timestamp>,

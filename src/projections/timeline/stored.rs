@@ -60,11 +60,11 @@ impl StoredTweet {
     }
 }
 
-/// Calls `visit` with every tweet whose time is in `[from, to)`, oldest first. To recount them in
-/// the order of the journal, sort them by [`StoredTweet::sequence`].
+/// Calls `visit` with every tweet whose time is in `[from, to)`, oldest first. To recount the
+/// tweets in the order of the journal, sort them by [`StoredTweet::sequence`].
 ///
 /// The rows are those last put, without the changes of a running batch. So a projection cannot use
-/// this while it folds: its rows would depend on the batches.
+/// this function while it folds: its rows would depend on the batches.
 ///
 /// # Errors
 /// [`RowsError`].

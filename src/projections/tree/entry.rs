@@ -9,8 +9,8 @@
 //! | 3 | leading bytes that the key shares with the key before it, minus 6; 7 if they follow |
 //! | 3 | the length of the rest: bytes, or packed syllables; 7 if it follows |
 //!
-//! Then come the shared bytes and the length, if they follow (varints), the rest of the key, and
-//! the count, unless it is 1 (varint).
+//! Then come the number of shared bytes and the length, if they follow (varints), the rest of the
+//! key, and the count, unless it is 1 (varint).
 //!
 //! Entries are in the order of their keys, and an entry has one written form. Reading accepts no
 //! other form, so most damage to a row is noticed: a number does not follow if its field has room
@@ -277,7 +277,7 @@ fn packed([lead, second, third]: [u8; SYLLABLE]) -> [u8; PACKED] {
     ((lead & 3) << 12 | (second & 0x3f) << 6 | third & 0x3f).to_be_bytes()
 }
 
-/// `None` if more than 14 bits are set.
+/// The three bytes of a packed syllable; `None` if one of the two highest bits is set.
 fn unpacked([high, low]: [u8; PACKED]) -> Option<[u8; SYLLABLE]> {
     (high >> 6 == 0).then_some([
         FIRST_LEAD + (high >> 4),
@@ -322,11 +322,12 @@ mod tests {
             (b"\xff", 0),
         ]);
         let expected: [&[u8]; 7] = [
-            // Shared and length in fields that say "follows" and 6; the count.
+            // The length 6 is in its field. The number of shared bytes, 0, follows. The count is
+            // 300.
             &[fields(6, 7, &[]), 0, 0, 0, 0, 1, 0, 0, 0xac, 2],
             &[fields(2, 0, &[COUNT_IS_ONE]), b'a', b'b'],
             &[fields(5, 0, &[COUNT_IS_ONE]), 0xea, 0xb0, 0x80, b'g', b'd'],
-            // Behind the shared syllable there is one.
+            // The first syllable is shared, and the second one is packed.
             &[fields(1, 3, &[IS_PACKED]), 0x10, 0x98, 2],
             // Two of three bytes of the first syllable are shared.
             &[fields(1, 2, &[IS_PACKED, COUNT_IS_ONE]), 0x81, 0x12, 0xe4],
@@ -389,7 +390,7 @@ mod tests {
         Flip(u8),
         Insert(u8),
         Remove,
-        /// The number that ends here gets another byte.
+        /// Lengthens the number that ends at the place by one byte.
         Lengthen,
     }
 

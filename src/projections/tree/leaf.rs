@@ -68,7 +68,7 @@ impl Leaf {
     }
 
     /// Calls `visit` with every entry from the key `from` on, until `visit` returns false. Returns
-    /// false if it did.
+    /// false if `visit` did.
     pub(super) fn visit(
         &self,
         from: &[u8],

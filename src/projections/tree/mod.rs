@@ -110,8 +110,8 @@ impl Tree {
     }
 
     /// Applies edits, which are in key order and have different keys, for the event at `sequence`.
-    /// The observer can refuse new entries, and is told of every entry that an edit creates or
-    /// removes.
+    /// The observer can refuse new entries, and receives a [`Change`] for every entry that an edit
+    /// creates, removes or may not create.
     ///
     /// # Errors
     /// [`RowsError`], also when a count would fall below 0.
@@ -252,8 +252,8 @@ impl Tree {
 
 /// The lower bound of the nearest leaf that has entries, in the direction of `seek`. `in_memory`
 /// are the leaves that this batch has read or changed in this direction, the nearest first. Reads
-/// no row beyond the nearest leaf: there may be many rows whose leaves in memory have lost their
-/// last entry, after a batch that removes much.
+/// no row beyond the nearest leaf, because a batch that removes many entries can leave many rows
+/// whose leaves in memory are empty.
 fn nearest_live<'t>(
     rows: &dyn Rows,
     seek: Seek<&RowKey>,

@@ -227,7 +227,7 @@ fn count_that_would_fall_below_zero_is_damage() {
     assert!(applied.unwrap_err().to_string().contains("below 0"));
 }
 
-/// Rows that count how often a row is looked for.
+/// Rows that count the searches for a row.
 struct CountedRows<'r> {
     rows: &'r MemoryRows,
     seeks: Cell<usize>,

@@ -3,8 +3,8 @@
 //! In: a slot and a count. Out: the counts in the order of their slots, and the bytes of a row.
 
 /// A slot with a count above zero. The slot is in the upper 15 bits and the count in the lower 49,
-/// so that the order of cells is the order of their slots. No journal has 2^49 events: writing them
-/// takes 170 years at 100,000 a second.
+/// so that the order of cells is the order of their slots. No journal has 2^49 events: writing so
+/// many takes over 170 years at 100,000 a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cell(u64);
 

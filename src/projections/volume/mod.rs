@@ -39,7 +39,7 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Adds a tweet to the counts of its time. `sequence` is that of the event.
+    /// Adds a tweet to the counts of its time. `sequence` is that of the event that adds it.
     ///
     /// # Errors
     /// The error of `rows`, or [`RowsError::Damaged`].
@@ -66,7 +66,8 @@ impl Volume {
         }
     }
 
-    /// Removes a tweet from the counts of its time. `sequence` is that of the event.
+    /// Removes a tweet from the counts of its time. `sequence` is that of the event that removes
+    /// it.
     ///
     /// # Errors
     /// The error of `rows`, or [`RowsError::Damaged`], also when no tweet is counted at that time.

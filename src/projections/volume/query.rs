@@ -33,8 +33,8 @@ impl Step {
         }
     }
 
-    /// The number of buckets in `[from, to)`, which are [aligned](align); 0 when `to` is not later
-    /// than `from`. Check it before [`points`], which makes all buckets.
+    /// The number of buckets in `[from, to)`, both [aligned](align); 0 when `to` is not later than
+    /// `from`. Check the number before a call of [`points`], which makes all buckets.
     pub fn buckets(self, from: Timestamp, to: Timestamp) -> u64 {
         let span = to.millis().saturating_sub(from.millis());
         u64::try_from(span / self.width()).unwrap_or(0)
@@ -74,7 +74,7 @@ pub struct VolumePoint {
 }
 
 /// Lowers `from` and raises `to` to bounds of buckets. `offset_hours` is how far local time is
-/// ahead of UTC (+9 in Seoul). It moves only days, which begin at local midnight.
+/// ahead of UTC (+9 in Seoul). The offset moves only days, which begin at local midnight.
 pub fn align(
     from: Timestamp,
     to: Timestamp,
@@ -92,8 +92,8 @@ pub fn align(
 
 /// Returns every bucket in `[from, to)`, zeros included, oldest first. Aligns the times first.
 ///
-/// Reads one row for each sixteen days. With minutes it reads at most one more for each six hours
-/// with tweets. Makes a point for every bucket, so check [`Step::buckets`] first.
+/// Reads one row for each sixteen days. For [`Step::Minute`] it reads at most one more row for each
+/// six hours with tweets. Makes a point for every bucket, so check [`Step::buckets`] first.
 ///
 /// # Errors
 /// The error of `rows`, or [`RowsError::Damaged`].
@@ -138,9 +138,9 @@ pub fn points(
 pub struct CountsBetween {
     /// The number of tweets between each bound and the next one.
     pub counts: Vec<u64>,
-    /// The newest tweet before the last bound is older than this time. It is the end of the minute
-    /// or hour that counts this tweet, and not later than the last bound. `None` when no tweets are
-    /// counted.
+    /// The newest tweet before the last bound is older than this time. This time is the end of the
+    /// minute or hour that counts the tweet, and not later than the last bound. `None` when no
+    /// tweets are counted.
     pub end_of_newest: Option<Timestamp>,
 }
 

@@ -16,8 +16,8 @@ const MINUTES: u16 = 360;
 const SPAN_HOURS: u16 = 384;
 const SPAN_MINUTES: u16 = SPAN_HOURS * 60;
 
-/// Maximum number of minutes with tweets in a [`RowSpan`] of minutes. Most of them take two or
-/// three bytes.
+/// Maximum number of minutes with tweets in a [`RowSpan`] of minutes. Most of these minutes take
+/// two or three bytes.
 const FEW: usize = 128;
 
 /// The versions of rows of minutes, of spans with counts of hours, and of spans with counts of
@@ -26,7 +26,7 @@ const MINUTES_VERSION: u8 = 2;
 const HOURS_VERSION: u8 = 3;
 const FEW_VERSION: u8 = 4;
 
-/// The earlier versions of the same, whose rows have no `changed_at`.
+/// The earlier versions of these rows, which have no `changed_at`.
 const BARE_MINUTES_VERSION: u8 = 1;
 const BARE_HOURS_VERSION: u8 = 1;
 const BARE_FEW_VERSION: u8 = 2;
@@ -77,7 +77,7 @@ pub(super) trait CountRow: Sized {
     }
 
     /// Encodes the row; `None` when all counts are zero. `changed_at` is the sequence of the last
-    /// event that changed it.
+    /// event that changed the row.
     fn encode(&self, changed_at: Sequence) -> Option<Vec<u8>> {
         let block = self.block();
         if block.len() == 0 {
@@ -100,8 +100,8 @@ pub(super) trait CountRow: Sized {
     }
 }
 
-/// Minutes since 1970. No event is outside 1970..=[`Timestamp::LATEST`]; such a time is clamped to
-/// this range.
+/// Minutes since 1970. No event is outside 1970..=[`Timestamp::LATEST`]; a time outside is clamped
+/// to this range.
 fn minutes_since_epoch(at: Timestamp) -> u32 {
     let millis = at.millis().clamp(0, Timestamp::LATEST.millis());
     u32::try_from(millis / Timestamp::MINUTE).unwrap_or(u32::MAX)
@@ -236,7 +236,7 @@ impl RowSpan {
         }
     }
 
-    /// Removes one tweet; `None` when the count is zero.
+    /// Removes one tweet with the time `at` from this row; `None` when the count is zero.
     pub(super) fn remove(&mut self, at: Timestamp) -> Option<Besides> {
         let slot = Self::slot(at);
         match self {

@@ -20,7 +20,8 @@ use crate::projections::{Rows, RowsError};
 pub struct VolumeGrid {
     /// The width of a bucket.
     pub step: Step,
-    /// How many hours local time is ahead of UTC. It only moves days, and is 0 for other widths.
+    /// How many hours local time is ahead of UTC. The offset moves only days, and is 0 for other
+    /// widths.
     pub offset_hours: i8,
 }
 
@@ -30,7 +31,7 @@ pub struct VolumeGrid {
 pub struct VolumeWindow {
     /// The width of a bucket.
     pub step: Step,
-    /// How many hours local time is ahead of UTC. It only moves days.
+    /// How many hours local time is ahead of UTC. The offset moves only days.
     pub offset_hours: i8,
     /// The start of the range; `None` for 24 hours before its end.
     pub from: Option<Timestamp>,

@@ -144,7 +144,7 @@ fn steps_are_named() {
 #[derive(Debug, Clone)]
 enum Deed {
     Add(Timestamp),
-    /// Removes the counted tweet at this index (modulo their number).
+    /// Removes the counted tweet at this index (modulo the number of counted tweets).
     Remove(usize),
     EndBatch,
     Restart,

@@ -293,8 +293,8 @@ pub(super) fn blocking<T>(call: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Returns the error of the operating system with its code. sled returns copies with only its debug
-/// text.
+/// Returns the error of the operating system with its code. sled returns copies that have only the
+/// debug text of the error.
 fn system_error(error: std::io::Error) -> std::io::Error {
     let text = error.to_string();
     let code = text

@@ -161,8 +161,8 @@ impl ShardRows {
         }))
     }
 
-    /// Merges the stored runs up to those of `known` and these new ones into the map, and removes a
-    /// keyword that was untracked at a sequence.
+    /// Merges the stored runs up to those of `known` and these new ones into the map. `removed` is
+    /// a keyword to remove from the map, and the sequence at which it was untracked.
     fn merged(
         &self,
         known: StoredRuns,
@@ -303,7 +303,7 @@ fn records_of_new(memtables: &Memtables) -> Vec<Bytes> {
     runs.map(|new| new.run.records.clone()).collect()
 }
 
-/// The last event of these runs, and the records of each run.
+/// The sequence of the last event of these runs, and the records of each run.
 fn all_records(stored: &[(RowKey, Run)], new: &[NewRun]) -> (Sequence, Vec<Bytes>) {
     let stored = stored.iter().map(|(_, run)| run);
     let runs = stored.chain(new.iter().map(|new| &new.run));

@@ -204,7 +204,8 @@ impl ShardRows {
         Ok(self.unaddressed_through()?.0)
     }
 
-    /// The count, and the position through which it was counted.
+    /// The number of records whose token names no keyword, and the position through which they were
+    /// counted.
     fn unaddressed_through(&self) -> Result<(u64, Sequence), StoreError> {
         let Some(row) = self.get(layout::UNADDRESSED, None)? else {
             return Ok((0, Sequence::ZERO));

@@ -17,7 +17,7 @@ use super::ShardRows;
 use crate::events::{Sequence, Timestamp};
 use crate::store::{StoreError, layout};
 
-/// The index has at most one row for each stretch of so many positions.
+/// Number of positions for which the index has at most one row.
 const POSITIONS_PER_ROW: u64 = 1024;
 
 const VERSION: u8 = 1;
@@ -70,8 +70,8 @@ impl ShardRows {
         self.writing().pending.insert(key, Some(row.into()));
     }
 
-    /// Returns a position such that all records of this shard through it, and at most 1,024 later
-    /// ones, had been received at the time `at`.
+    /// Returns a position through which all records of this shard had been received by the time
+    /// `at`. At most 1,024 later records had been received by then too.
     ///
     /// # Errors
     /// [`StoreError`].

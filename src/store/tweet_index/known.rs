@@ -185,7 +185,8 @@ impl Known {
         Ok(())
     }
 
-    /// Adds the new ids of a keyword.
+    /// Adds new ids of a keyword, and the keyword if the index lacks it. `runs` are the numbers of
+    /// id runs per level that the index then includes.
     pub(super) fn start_indexing(
         &mut self,
         keyword: Keyword,

@@ -98,7 +98,7 @@ mod tests {
     use crate::projections::{KeywordSummary, RowChanges};
     use crate::store::Store;
 
-    /// Keywords whose rows are put like a fold puts them.
+    /// Keywords whose rows are put as a fold puts them.
     struct Scene {
         _data: tempfile::TempDir,
         store: Arc<Store>,
