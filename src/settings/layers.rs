@@ -96,7 +96,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Puts variables over the other layers. Variables without the prefix are skipped.
+    /// Puts variables over the layers so far. Variables without the prefix are skipped.
     pub(super) fn lay_variables(
         &mut self,
         variables: impl IntoIterator<Item = (String, String)>,

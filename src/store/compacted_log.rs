@@ -65,8 +65,8 @@ impl ShardRows {
         }))
     }
 
-    /// Returns the rows to put, so that the log of this kind has these changes too. They must be
-    /// put before the next call.
+    /// Returns the rows to put, so that the log of this kind has these changes too. The rows must
+    /// be put before the next call.
     pub(super) fn log_with<T: Serialize + DeserializeOwned + Copy>(
         &self,
         kind: u8,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::events::{Incarnation, RecordHash, Sequence};
 
-/// Maximum number of replaced journals in the file.
+/// Maximum number of replaced journals in the generation file.
 const MAX_LEFT: usize = 256;
 
 /// A generation of the views. The first one is 0.
@@ -33,7 +33,7 @@ pub struct Contradiction {
     pub hash: RecordHash,
 }
 
-/// The content of the file.
+/// The content of the generation file.
 struct Kept {
     generation: Generation,
     /// The journals that were replaced by another one, the latest last.

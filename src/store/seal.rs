@@ -64,8 +64,8 @@ impl Seal {
     /// Compares a folder with its seal and removes the seal, if there is one.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when the seal cannot be removed; [`StoreError::Inconsistent`] when the
-    /// folder differs from the seal.
+    /// [`StoreError::Io`] when the seal cannot be read or removed; [`StoreError::Inconsistent`]
+    /// when the folder differs from the seal.
     pub fn open(dir: &Path) -> Result<(), StoreError> {
         let path = Self::file(dir);
         let text = match std::fs::read(&path) {

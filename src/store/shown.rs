@@ -71,7 +71,7 @@ pub enum SwapError {
     /// The shown shard has uncommitted rows, which may be ahead of its checkpoint.
     #[error("the shown views have rows that are not committed")]
     Uncommitted,
-    /// A checkpoint cannot be read.
+    /// A checkpoint, or the position of a lagging keyword, cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -245,8 +245,8 @@ impl Store {
         self.database.size_on_disk()
     }
 
-    /// Flushes, closes and seals the store. It gets no seal when another handle is still in use,
-    /// because that handle might write.
+    /// Flushes, closes and seals the store. The store gets no seal when another handle is still in
+    /// use, because that handle might write.
     ///
     /// # Errors
     /// [`StoreError`].

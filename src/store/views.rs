@@ -59,7 +59,7 @@ impl Views {
     /// shown position. The caller lets no rows be put in the shown shard meanwhile.
     ///
     /// # Errors
-    /// [`SwapError`] says which of these differs; the shown stores then stay.
+    /// [`SwapError`], which names the condition that is not met; the shown stores then stay.
     pub fn swap_shard(&self, shard: ShardId, store: &Arc<Store>) -> Result<(), SwapError> {
         loop {
             let current = self.current.load_full().ok_or(SwapError::Hidden)?;

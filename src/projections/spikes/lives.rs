@@ -76,10 +76,10 @@ pub(super) enum Noise {
 /// A planted burst.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Burst {
-    /// In hours from the start of the life.
+    /// The start of the burst, in hours from the start of the life.
     pub(super) start: f64,
     pub(super) hours: f64,
-    /// The rate is multiplied by this number, and increases by at least `least`.
+    /// The rate is multiplied by this number, and increases by at least `least` tweets an hour.
     pub(super) factor: f64,
     pub(super) least: f64,
 }
@@ -87,7 +87,7 @@ pub(super) struct Burst {
 /// A keyword's life.
 pub(super) struct Life<'a> {
     pub(super) hours: i64,
-    /// Tweets per hour, by the hour from the start, which is midnight before a Monday.
+    /// Tweets per hour, by the hour from the start, which is the midnight before a Monday.
     pub(super) rate: &'a dyn Fn(f64) -> f64,
     pub(super) noise: Noise,
     pub(super) bursts: Vec<Burst>,

@@ -67,12 +67,12 @@ impl TweetPage {
         }
     }
 
-    /// The row of the open page.
+    /// The key of the row of the open page.
     pub fn open_key() -> RowKey {
         RowKey::of_kind(OPEN_PAGE_FORMAT.kind)
     }
 
-    /// The row of the closed page with this lower bound.
+    /// The key of the row of the closed page with this lower bound.
     pub fn key(lower: &TweetKey) -> RowKey {
         lower.row(PAGE_FORMAT.kind)
     }

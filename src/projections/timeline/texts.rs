@@ -4,7 +4,7 @@ use super::query::{Flow, newest_first};
 use crate::events::Timestamp;
 use crate::projections::{Rows, RowsError, TweetKey};
 
-/// Calls `visit` with the text of every tweet in `[from, to)`, newest first, until it returns
+/// Calls `visit` with the text of every tweet in `[from, to)`, newest first, until `visit` returns
 /// `false`.
 ///
 /// # Errors

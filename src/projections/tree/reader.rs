@@ -37,7 +37,7 @@ impl<'r> TreeReader<'r> {
             .map_err(|what| RowsError::damaged(&row_key, what))
     }
 
-    /// Calls `visit` with every entry from the key `from` on, in key order, until it returns
+    /// Calls `visit` with every entry from the key `from` on, in key order, until `visit` returns
     /// `false`.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ impl ShardRows {
         self.write(&rows, record)
     }
 
-    /// Drops the frozen rows from memory. The commit with this checkpoint is on disk.
+    /// Drops the frozen rows from memory, after they were written with this checkpoint.
     pub(in crate::store) fn settle(&self, record: &CheckpointRow) {
         self.database.committed(self.index, *record);
         self.writing().committing = None;

@@ -80,7 +80,8 @@ impl Known {
         self.shards.iter().map(Weak::as_ptr).eq(shown)
     }
 
-    /// Whether the index exceeds its limit, or half of its entries belong to untracked keywords.
+    /// Whether the index has to be built again: it exceeds `max_indexed` entries by over an eighth,
+    /// or over 1,000 entries and over half of all belong to untracked keywords.
     pub(super) const fn is_worn(&self, max_indexed: u64) -> bool {
         self.indexed > max_indexed.saturating_add(max_indexed / 8)
             || (self.stale > 1_000 && self.stale > self.indexed / 2)

@@ -2,10 +2,12 @@
 //!
 //! The first query builds an index of the tweet ids of all tracked keywords in memory, so a query
 //! takes as long with 100,000 keywords as with one. The index is built from the rows of the
-//! keywords, and the put logs of the shards keep it up to date. It is dropped when no queries come.
+//! keywords, and the put logs of the shards keep it up to date. The index is dropped when no
+//! queries come.
 //!
-//! An index has at most [`MAX_INDEXED`] ids. If there are more, the keywords with the most ids are
-//! left out of it. They are looked up one by one through their filters (2 bytes an id).
+//! An index is built with at most [`MAX_INDEXED`] ids, and built again when it has an eighth more.
+//! If there are more ids, the keywords with the most ids are left out of the index. These keywords
+//! are looked up one by one through their filters (2 bytes an id).
 
 mod known;
 mod reading;
@@ -19,7 +21,7 @@ use crate::events::{Keyword, TweetId};
 use crate::projections::ids::IdHash;
 use known::Known;
 
-/// Maximum number of ids in an index. At 20 bytes each they take 240 MB.
+/// Maximum number of ids with which an index is built. At 20 bytes each they take 240 MB.
 const MAX_INDEXED: u64 = 12_000_000;
 
 /// Finds the tracked keywords that hold a tweet.
