@@ -9,7 +9,7 @@ use crate::store::{StoreError, Views};
 pub struct TotalLedger {
     /// The sum of the ledgers of all countable keywords, including untracked ones.
     pub ledger: Ledger,
-    /// Number of records whose subject names no keyword. It is 0 unless all keywords are countable.
+    /// Number of records whose token names no keyword. It is 0 unless all keywords are countable.
     pub unaddressed: u64,
 }
 

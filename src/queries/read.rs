@@ -70,7 +70,7 @@ pub enum Untracked {
     Answered,
 }
 
-/// Runs `query` on one version of one keyword's rows. It may run more than once.
+/// Runs `query` on one version of one keyword's rows. `query` may run more than once.
 ///
 /// # Errors
 /// [`QueryError`] when the keyword is unknown or untracked, or when the views cannot be read.

@@ -21,7 +21,7 @@ pub struct HttpSettings {
     pub body_idle_timeout: Duration,
     /// Time limit for a whole body.
     pub body_timeout: Duration,
-    /// A client that reads nothing of its answer for this long is reset.
+    /// Time after which the connection of a client that reads nothing of its answer is reset.
     pub write_idle_timeout: Duration,
     /// Maximum size of request bodies in memory, over all clients, in bytes.
     pub body_budget: u64,

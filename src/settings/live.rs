@@ -13,7 +13,7 @@ pub struct LiveSettings {
     pub sessions: usize,
     /// Maximum number of subscriptions per client.
     pub subscriptions: usize,
-    /// Time after which a client that reads nothing is disconnected.
+    /// Time after which a client that reads nothing while an update is due is disconnected.
     pub slow: Duration,
     /// Time after which a client that sends nothing is pinged.
     pub silence: Duration,
@@ -21,7 +21,7 @@ pub struct LiveSettings {
     pub burst: u32,
     /// Maximum number of messages per second that a client may send over a longer time.
     pub rate: u32,
-    /// Time that a disconnected client has to resume.
+    /// Time that a client has to resume after the last client of a keyword has left.
     pub linger: Duration,
     /// Maximum size of the updates kept per channel for resuming clients, in bytes.
     pub ring_bytes: usize,

@@ -94,25 +94,26 @@ pub struct JournalSettings {
 /// Limits and times of keywords.
 #[derive(Debug, Clone, Copy)]
 pub struct KeywordSettings {
-    /// Number of tracked keywords from which requests to track new ones are refused.
+    /// Maximum number of tracked keywords. From this number on, requests to track new keywords are
+    /// refused.
     pub max: usize,
-    /// Maximum number of texts of rules over all keywords. Requests for more are refused.
+    /// Maximum number of texts of rules over all keywords. Requests that exceed it are refused.
     pub max_rule_texts: usize,
-    /// Maximum number of keywords with their state in memory. Beyond this number the keyword unused
-    /// for longest leaves memory. Minimum: 2.
+    /// Maximum number of keywords with their state in memory. Beyond this number the state of the
+    /// keyword unused for longest leaves memory. Minimum: 2.
     pub resident: usize,
     /// Whether a tweet posted with a keyword that was never tracked makes the keyword tracked.
     pub auto_track: bool,
-    /// Time without an event or a query after which a keyword leaves memory.
+    /// Time without an event after which the state of a keyword leaves memory.
     pub idle: Duration,
 }
 
 /// When a shard commits: at the limit that is reached first.
 #[derive(Debug, Clone, Copy)]
 pub struct CommitSettings {
-    /// Number of events folded since the last commit.
+    /// Number of folded events after which a shard commits.
     pub events: u64,
-    /// Time since the last commit.
+    /// Time after which a shard commits, even with fewer events.
     pub interval: Duration,
 }
 

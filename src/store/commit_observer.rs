@@ -26,7 +26,7 @@ mod tests {
     use crate::projections::RowChanges;
     use crate::store::Store;
 
-    /// The number of rows of each commit. The last one counts the current commit.
+    /// The number of rows of each commit. The last number is that of the current commit.
     #[derive(Debug)]
     struct Counts(Mutex<Vec<usize>>);
 

@@ -16,7 +16,7 @@ use crate::text::ANALYSER_VERSION;
 #[serde(transparent)]
 pub struct Epoch(u64);
 
-/// The parts from which the epoch is hashed. They are stored with the epoch, so that a later
+/// The parts from which the epoch is hashed. The parts are stored with the epoch, so that a later
 /// version can tell which part differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochParts {
@@ -35,8 +35,8 @@ pub struct EpochParts {
 pub struct AnalyserPart {
     /// The [version](ANALYSER_VERSION) of the rules.
     pub version: u32,
-    /// The hash of the settings. It is 0 for the default ones, and in rows from before there were
-    /// settings.
+    /// The hash of the settings. The hash is 0 for the default settings, and in rows from before
+    /// there were settings.
     pub settings: u64,
 }
 

@@ -109,7 +109,7 @@ impl StoreError {
         matches!(self, Self::Rows(RowsError::NotKept))
     }
 
-    /// Whether a write failed because of the machine. It may succeed later.
+    /// Whether a write failed because of the machine. The write may succeed later.
     pub fn is_unwritten(&self) -> bool {
         match self {
             Self::Unwritten(_) => true,

@@ -1,9 +1,9 @@
 //! Generations: the part of an epoch that tells apart views of the same journal and the same
 //! versions.
 //!
-//! The generation changes when the journal contradicts the views. It is in a file beside the views,
-//! so that it remains when they are removed. The file has 16 hex digits, then one line for each
-//! journal that was replaced by another one.
+//! The generation changes when the journal contradicts the views. The generation is in a file
+//! beside the views, so that it remains when the views are removed. The file has 16 hex digits,
+//! then one line for each journal that was replaced by another one.
 
 use std::path::{Path, PathBuf};
 

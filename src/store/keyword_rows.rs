@@ -326,7 +326,7 @@ mod tests {
         };
         let mut folded = Folded::new(shard, &keyword);
         folded.post(15, NOON.plus(-120 * MINUTE), "storm");
-        // Puts are remembered since the first kept results of the keyword.
+        // The result cache remembers the puts since the first kept results of the keyword.
         let hashtags = RankingQuery {
             by: KeyKind::Hashtag,
             ..query

@@ -15,8 +15,8 @@ use crate::text::{Analyser, TweetKeys};
 
 /// Maximum number of tweets that are searched for pairs.
 const MAX_TWEETS: usize = if cfg!(test) { 100 } else { 2_000 };
-/// Maximum length of all texts in which links are counted, in bytes. It is small in unit tests,
-/// which reach it.
+/// Maximum length of all texts in which links are counted, in bytes. The maximum is small in unit
+/// tests, which reach it.
 const MAX_TEXT_BYTES: usize = if cfg!(test) { 8 << 10 } else { 16 << 20 };
 /// Minimum number of tweets with a pair for a link.
 const MIN_COUNT: u32 = 2;

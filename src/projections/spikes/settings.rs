@@ -6,8 +6,8 @@ use crate::projections::statistics::Decimal;
 /// of the analyser version, so other limits begin another epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpikeSettings {
-    /// Minimum deviance, for counts that scatter like a Poisson process. It is raised for counts
-    /// that scatter more widely.
+    /// Minimum deviance, for counts that scatter like a Poisson process. The minimum is raised for
+    /// counts that scatter more widely.
     pub threshold: Decimal<3>,
     /// Minimum number of tweets above the expected ones.
     pub minimum: u32,

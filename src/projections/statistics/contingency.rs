@@ -6,7 +6,7 @@ use super::decimal::{Decimal, natural};
 /// Minimum number of tweets with the key for an association.
 pub const MIN_TWEETS: u64 = 3;
 
-/// Maximum count; greater counts are taken as this one.
+/// Maximum count; greater counts are taken as the maximum.
 const MAX_COUNT: u64 = (1 << 61) - 1;
 
 /// The numbers of tweets of two sets, with and without a key.

@@ -18,7 +18,7 @@ use crate::projections::{RowKey, Rows, RowsError, Seek, TweetKey};
 pub struct TimelineQuery {
     /// Maximum number of tweets in the answer.
     pub limit: usize,
-    /// Only tweets strictly older than this one.
+    /// Only tweets strictly older than the tweet with this key.
     pub before: Option<TweetKey>,
     /// Only tweets at or after this moment.
     pub from: Option<Timestamp>,

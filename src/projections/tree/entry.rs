@@ -6,8 +6,8 @@
 //! |---|---|
 //! | 1 | 1 if the count is 1 |
 //! | 1 | 1 if the rest of the key ends with packed syllables |
-//! | 3 | leading bytes that the key shares with the key before it, minus 6; 7 if they follow |
-//! | 3 | the length of the rest: bytes, or packed syllables; 7 if it follows |
+//! | 3 | number of leading bytes shared with the key before it, minus 6; 7 if the number follows |
+//! | 3 | length of the rest in bytes, or in packed syllables; 7 if the length follows |
 //!
 //! Then come the number of shared bytes and the length, if they follow (varints), the rest of the
 //! key, and the count, unless it is 1 (varint).

@@ -127,7 +127,7 @@ proptest! {
         let from = key(from);
         let expected: Vec<_> = model.into_iter().filter(|(key, _)| *key >= from).collect();
         prop_assert_eq!(entries(&rows, &from), expected);
-        // The name of a leaf is a prefix of its first key, except for the first leaf.
+        // The lower bound of a leaf is a prefix of its first key, except for the first leaf.
         for (key, row) in &rows.0 {
             let mut entries = Leaf::decode(&FORMAT, key, row).unwrap();
             let first = first_key(&mut entries);

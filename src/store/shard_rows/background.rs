@@ -25,8 +25,8 @@ use crate::store::memtable::{Memtables, NewRun, StoredRuns};
 use crate::store::{StoreError, layout};
 
 /// Maximum number of attempts of a query to read the background while it keeps changing. Then the
-/// query reads a snapshot: puts go on, and the next commit waits for the query. It is also the
-/// maximum number of merges of one commit while keywords keep losing tweets.
+/// query reads a snapshot: puts go on, and the next commit waits for the query. This number is also
+/// the maximum number of merges of one commit while keywords keep losing tweets.
 const TRIES: usize = 3;
 
 /// The result of a merge, before it is put.
@@ -36,7 +36,7 @@ struct Merged {
     runs: Vec<RowChange>,
     /// The totals of the stored runs after the merge.
     stored: StoredRuns,
-    /// Number of new runs that were merged. They are the oldest ones.
+    /// Number of new runs that were merged: the oldest ones.
     new_runs: usize,
     /// New runs that are put back as runs, after the lost tweets were removed from them.
     left: Vec<NewRun>,

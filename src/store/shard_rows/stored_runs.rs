@@ -7,7 +7,8 @@ use crate::projections::{RowKey, Rows, RowsError, Seek};
 use crate::store::background_rows::BackgroundRows;
 use crate::store::memtable::{NewRun, StoredRuns};
 
-/// Maximum number of stored runs. More runs are merged. It is small in unit tests, which reach it.
+/// Maximum number of stored runs. More runs are merged. The maximum is small in unit tests, which
+/// reach it.
 const MAX_RUNS: usize = if cfg!(test) { 3 } else { 64 };
 /// Maximum length of all stored runs together, in bytes. Longer ones are merged, because a query
 /// reads all runs.
