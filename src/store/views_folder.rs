@@ -110,7 +110,7 @@ impl ViewsFolder {
     /// Finishes a [`Self::swap_in_next`] that a kill interrupted.
     fn finish_swap(&self) -> Result<(), StoreError> {
         if self.is_swapping() {
-            // The seal of the previous current views.
+            // Removes the seal that the earlier current views may have left.
             Seal::remove(&self.current())?;
             Seal::rename(&self.next(), &self.current())?;
         }

@@ -78,7 +78,8 @@ fn eight_bursts(seed: u64) -> Vec<Burst> {
     days.into_iter().map(burst).collect()
 }
 
-/// Plants the bursts into each base rate, with each seed.
+/// Plants eight bursts into a keyword of each base rate and seed, and asserts that at least seven
+/// are found, with at most one false alarm.
 fn plant(noise: Noise, depth: f64, weekend_factor: f64, growth: f64) {
     for base in BASES {
         let rate = |hour: f64| {
@@ -126,7 +127,8 @@ fn planted_bursts_are_found_among_some_reposts() {
     plant(Noise::Reposts(0.15), 0.6, 0.7, 1.3);
 }
 
-/// Simulates three keywords without bursts for each base rate, and counts the spikes found in them.
+/// Simulates a keyword without bursts for each base rate and seed, and asserts that at most one
+/// spike is found in it.
 fn live_ordinarily(name: &str, noise: Noise, course: impl Fn(f64) -> f64) {
     for base in BASES {
         let rate = |hour: f64| base * course(hour);
@@ -146,7 +148,7 @@ fn live_ordinarily(name: &str, noise: Noise, course: impl Fn(f64) -> f64) {
     }
 }
 
-/// A day and week rhythm.
+/// The rhythm of a day and of a week, as a factor of the rate.
 fn rhythm(hour: f64) -> f64 {
     day(hour, 0.7) * weekend(hour, 0.6)
 }

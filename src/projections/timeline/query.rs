@@ -94,7 +94,7 @@ pub(super) enum Flow {
     Stop,
 }
 
-/// A tweet page, found as its row.
+/// The row of a tweet page that was found, with its key and the lower bound of the page.
 pub(super) struct Found {
     pub(super) key: RowKey,
     pub(super) lower: TweetKey,

@@ -64,7 +64,7 @@ impl StoredTweet {
 /// tweets in the order of the journal, sort them by [`StoredTweet::sequence`].
 ///
 /// The rows are those last put, without the changes of a running batch. So a projection cannot use
-/// this function while it folds: its rows would depend on the batches.
+/// this function while it folds: the rows of the projection would depend on the batches.
 ///
 /// # Errors
 /// [`RowsError`].
@@ -98,11 +98,13 @@ pub fn stored_while(
     })
 }
 
-/// The row of a tweet, the tweet, and its late metrics if it has any.
+/// Visits a tweet: gets the key of the row of its page, its entry, and its late metrics if there
+/// are any.
 pub(super) type VisitEntry<'v> =
     dyn FnMut(&RowKey, &PageEntry<'_>, Option<EngagedMetrics>) -> Result<Flow, RowsError> + 'v;
 
-/// Visits the tweets whose time is in a span, oldest first. It leaves to `visit` what is decoded.
+/// Visits the tweets whose time is in a span, oldest first. Decodes no bodies: `visit` decodes what
+/// it needs.
 pub(super) fn for_each_entry(
     rows: &dyn Rows,
     times: Range<Timestamp>,

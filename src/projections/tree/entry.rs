@@ -137,7 +137,7 @@ impl<'b> Entries<'b> {
         Ok(Some(count))
     }
 
-    /// Reads the rest of a key of this length. Returns the bytes behind it.
+    /// Reads the rest of a key, which has this length in bytes. Returns the bytes behind it.
     fn read_plain(&mut self, length: usize, bytes: &'b [u8]) -> Result<&'b [u8], &'static str> {
         let (rest, behind) = bytes.split_at_checked(length).ok_or(CUT)?;
         if syllables_behind(plain_bytes(&self.key), rest).is_some() {

@@ -117,7 +117,7 @@ pub(super) fn entries_of<'r>(
 /// A leaf with its lower bound.
 pub(super) type BoundedLeaf = (Box<[u8]>, Leaf);
 
-/// Writes the entries of a leaf, and splits it if they are too long.
+/// Writes the entries of a leaf, and splits the leaf if the entries are too long.
 #[derive(Debug, Default)]
 pub(super) struct LeafWriter {
     leaf: Leaf,

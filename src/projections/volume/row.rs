@@ -245,7 +245,8 @@ impl RowSpan {
                 if !hours.remove(slot / 60) {
                     return None;
                 }
-                // A row without counts is removed, so the next read finds no row.
+                // A row without counts is removed, and a later read gives an empty span of minutes.
+                // The span in memory becomes the same.
                 if hours.len() == 0 {
                     *self = Self::empty();
                 }
