@@ -1,5 +1,5 @@
-//! Measures the normal form of a text and the search for keywords in it, by script. Each is
-//! compared with a simple method: lower case, and a search for every keyword. Run with `cargo bench
+//! Measures the normal form of a text and the search for keywords in it, by script. For comparison,
+//! a plain way is measured, too: lower case, and a search for each keyword. Run with `cargo bench
 //! --bench matching`; to compare two builds, run both in turns. `cargo test` makes each call once.
 
 use std::hint::black_box;

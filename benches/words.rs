@@ -2,8 +2,8 @@
 //! `cargo bench --bench words`.
 //!
 //! `TIDINGS_BENCH_POSTS` names a file of events, one `tweet.posted` a line, plain or packed with
-//! zstd. Its texts are measured, too. The generated texts repeat words more often than texts of
-//! people, so they are analysed faster.
+//! zstd. The texts of that file are measured, too. The generated texts repeat words more often than
+//! texts of people, so the analyser takes them apart faster.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tidings::text::{Analyser, TweetKeys};
 
-/// Number of generated texts in a set, and of rounds. The fastest round counts.
+/// Number of generated texts in a set, and number of rounds. The fastest round counts.
 const MEASURED: (usize, u32) = (20_000, 5);
 /// Number of texts and rounds when `cargo test` only checks that the program works.
 const TESTED: (usize, u32) = (24, 1);
@@ -50,7 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Generated texts: the given ones in turn. One in three gets a word that no other text has.
+/// Returns `count` texts: those of `texts` in turn. One in three gets a new word at its end, which
+/// no other text has.
 fn made(count: usize, texts: &[&str], new_word: impl Fn(usize) -> String) -> Vec<String> {
     let text = |(n, text): (usize, &&str)| match n % 3 {
         0 => format!("{text} {}", new_word(n)),

@@ -3,46 +3,46 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-/// A shard.
+/// Labels a metric with a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ShardLabel {
     /// The number of the shard, from 0.
     pub shard: u32,
 }
 
-/// A kind of actor.
+/// Labels a metric with a kind of actor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ActorLabel {
     /// The kind of actor, such as `keyword`, `shard` or `reader`.
     pub kind: &'static str,
 }
 
-/// Why something ended.
+/// Labels a metric with the reason for the end of a session or connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReasonLabel {
     /// The reason, from a fixed set of words.
     pub reason: &'static str,
 }
 
-/// The part that waits.
+/// Labels a metric with a cause of waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WaitingLabel {
-    /// What the part waits for, from a fixed set of words, such as `journal` or `commit`.
+    /// The thing waited for, from a fixed set of words, such as `journal` or `commit`.
     pub what: &'static str,
 }
 
-/// The route of a request.
+/// Labels a metric with the route of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RouteLabel {
     /// The route's pattern, never the path itself, so that the number of labels stays bounded.
     pub route: &'static str,
 }
 
-/// The route and the status of an answered request.
+/// Labels a metric with the route and the status of an answered request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
     /// The route's pattern, as in [`RouteLabel`].
     pub route: &'static str,
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     pub status: u16,
 }

@@ -45,13 +45,13 @@ struct LogThrottle {
 /// The running interval of a cause. It starts when a line is logged.
 #[derive(Default)]
 struct Interval {
-    /// When the next line may be logged.
+    /// The end of the interval; the next line may be logged then. `None` before the first line.
     ends: Option<Instant>,
     /// Occurrences since the last line.
     untold: u64,
     /// Logs the line of the last occurrence.
     last: Option<Box<dyn FnOnce(u64) + Send>>,
-    /// True while a task waits for the end.
+    /// True while a task waits for the end of the interval.
     is_awaited: bool,
 }
 
@@ -97,7 +97,7 @@ impl LogThrottle {
             interval.last = None;
             std::mem::take(&mut interval.untold)
         };
-        // Called without the lock, because a log subscriber may log itself.
+        // The lock is not held here, because a log subscriber may log lines of its own.
         write(count);
     }
 

@@ -174,7 +174,7 @@ impl Metrics {
         self.lag.get_or_create(&ShardLabel { shard }).set(lag);
     }
 
-    /// Counts an actor until the returned guard is dropped, by a panic as well.
+    /// Counts an actor until the returned guard is dropped. A panic drops the guard, too.
     #[must_use]
     pub fn actor_alive(&self, kind: &'static str) -> CountedActor {
         let gauge = self.actors_alive.get_or_create_owned(&ActorLabel { kind });

@@ -6,8 +6,8 @@ use std::fmt;
 /// Shows an error with the texts of all its sources, joined by `: `. A source is left out if the
 /// text before it already contains the text of the source.
 ///
-/// Every log line and every answer that names an error goes through this, because the text of an
-/// error alone often leaves out what the operating system said.
+/// Every log line and every answer that names an error uses this type, because the text of an error
+/// alone often leaves out what the operating system said.
 #[derive(Clone, Copy)]
 pub struct Whole<'a>(&'a (dyn Error + 'static));
 

@@ -1,6 +1,7 @@
 //! A text and the results of its analysis.
 //!
-//! In: the text of a tweet. Out: its normal form, computed once when it is first needed.
+//! In: the text of a tweet. Out: its normal form and its keys, each computed once when it is first
+//! needed.
 
 use std::cell::OnceCell;
 

@@ -147,7 +147,7 @@ fn hangul_word(text: &str, run: Range<usize>, preceding: &Preceding) -> Option<R
         Some(_) => Before::Word,
     };
     let syllables = text.get(run.clone())?;
-    // A letter and a noun of one syllable are one word.
+    // A Latin letter and the noun of one syllable after it are one word: k팝.
     if let Some(letter) = adjoining
         && letter.len() == 1
         && before == Before::Word

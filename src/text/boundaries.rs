@@ -90,8 +90,8 @@ const fn stands_alone(character: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Characters of the newest Unicode version have no clusters and no lower case until the tables
-    /// of these follow.
+    /// The tables of clusters and of lower case may be one Unicode version behind the others. They
+    /// then lack the newest characters.
     #[test]
     fn tables_are_of_one_version_or_the_one_before() {
         let version = unicode_normalization::UNICODE_VERSION.0;

@@ -151,8 +151,8 @@ impl Lexicon {
     }
 
     /// Calls `found` with the length in syllables of every noun at the beginning of `text`,
-    /// shortest first. The flag says that the noun is more probably the stem of a verb before a
-    /// particle that is an ending, too.
+    /// shortest first. The flag is true if the noun is more probably the stem of a verb when the
+    /// particle after the noun can also be an ending.
     pub(super) fn nouns_in(&self, text: &[Syllable], mut found: impl FnMut(usize, bool)) {
         self.nouns.prefixes(text, LONGEST_NOUN, |length, value| {
             found(length, value == 1);

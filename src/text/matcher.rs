@@ -37,7 +37,7 @@ pub struct Matcher {
     /// The keywords in order, each once. The pattern of a keyword has the keyword's index; the
     /// patterns of rules follow.
     keywords: Vec<Keyword>,
-    /// The rules of each keyword; cheap, because rules are shared.
+    /// The rules of each keyword, by the index of the keyword. A clone of rules is cheap.
     rules: Vec<KeywordRules>,
     /// The effects of the patterns that are texts of rules. A pattern can be a keyword as well.
     effects: BTreeMap<usize, Vec<RuleEffect>>,
@@ -53,7 +53,8 @@ enum RuleEffect {
     Exclude(usize),
 }
 
-/// An automaton over a range of the patterns. One automaton is enough for up to some millions.
+/// An automaton over a range of the patterns. One automaton is enough for up to some millions of
+/// patterns.
 #[derive(Debug)]
 struct Part {
     /// The index of the first pattern.

@@ -34,8 +34,8 @@ pub const ANALYSER_VERSION: u32 = 1;
 mod tests {
     use super::*;
 
-    /// Rows hold the keys that the analyser gave. When this number changes, raise
-    /// [`ANALYSER_VERSION`], so that the views are folded again.
+    /// Rows hold the keys that the analyser gave. When the number of [`analyser_version`] changes,
+    /// raise [`ANALYSER_VERSION`], so that the views are folded again.
     #[test]
     fn version_belongs_to_these_rules_and_lists() {
         let settings = AnalyserSettings::default();

@@ -48,7 +48,7 @@ pub(super) fn segments(text: &str, mut found: impl FnMut(Kind, Range<usize>)) {
             },
             b'a'..=b'z' | b'0'..=b'9' => {
                 let end = end_of_letters(bytes, at);
-                // Nothing but a word ends at a space.
+                // Before a space or the end, ASCII letters and digits alone are a word, not a URL.
                 if matches!(bytes.get(end), None | Some(b' ')) {
                     found(Kind::Word, at..end);
                     end

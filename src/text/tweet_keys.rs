@@ -37,8 +37,8 @@ impl TweetKeys {
     /// Removes the text and all keys, and makes room for a text of this length in bytes and for its
     /// keys.
     pub(super) fn clear_for(&mut self, bytes: usize) {
-        /// Assumed number of bytes of a text for each word. If there are fewer, the list has to
-        /// grow.
+        /// Assumed number of bytes of a text for each word. If a text has fewer bytes for each
+        /// word, the list of words has to grow.
         const BYTES_PER_WORD: usize = 6;
         self.text.clear();
         self.text.reserve(bytes);

@@ -44,8 +44,8 @@ impl UserWords {
     }
 }
 
-/// Whether the occurrence is a whole word. It is also one if a text follows that may follow a noun,
-/// such as a Korean particle.
+/// Whether the occurrence is a whole word. A text after the occurrence that may follow a noun, such
+/// as a Korean particle, is not a part of the word.
 fn stands_alone(text: &str, word: Range<usize>) -> bool {
     let (Some(before), Some(inner), Some(behind)) = (
         text.get(..word.start),

@@ -12,11 +12,12 @@ use crate::common::rows;
 use crate::common::server::Server;
 use crate::common::views;
 
-/// The kinds of the rows: the map of counts, and runs that are not merged into it.
+/// First byte of the keys of rows of the map of counts.
 const MAP: u8 = b'g';
+/// First byte of the keys of runs that are not merged into the map.
 const RUN: u8 = b'q';
 
-/// Another keyword of the same shard.
+/// A keyword of the same shard as `keyword`.
 fn neighbour_of(keyword: &str) -> String {
     let mut names = (0..).map(|number| format!("other{number}"));
     let shard = rows::shard_of(keyword);
@@ -40,7 +41,7 @@ fn views_with_map_and_run(data: &Path) {
     ] {
         post(keyword, id);
     }
-    // To take the other keyword out of the background, all runs of its shard are merged.
+    // Untracking takes the other keyword out of the background and merges all runs of the shard.
     let untracked = server.ask(
         "DELETE",
         views::path(&other, "").trim_end_matches('/'),
@@ -56,7 +57,8 @@ fn verify(data: &Path) -> Ended {
     on_files(data, ["views", "verify", "--output", "json"])
 }
 
-/// Changes the last row of a kind in the shard of the keyword; `None` removes it.
+/// Changes the last row of a kind in the shard of "fruit". If `change` returns `None`, the row is
+/// removed.
 fn damage(data: &Path, kind: u8, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) {
     let db = rows::open(data);
     let shard = rows::of_shard(&db, rows::shard_of("fruit").index());
@@ -69,7 +71,7 @@ fn damage(data: &Path, kind: u8, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) {
     db.flush().unwrap();
 }
 
-/// The row with another last byte.
+/// Returns a function that changes the last byte of a row.
 fn with_last_byte(change: impl Fn(u8) -> u8) -> impl Fn(Vec<u8>) -> Option<Vec<u8>> {
     move |mut row| {
         let last = row.last_mut().unwrap();

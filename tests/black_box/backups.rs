@@ -44,7 +44,7 @@ fn ended(mut command: Command) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The output fits into the pipes.
+    // The output fits into the pipes, so the command ends before they are read.
     let code = wait_for(&mut child).code();
     let output = child.wait_with_output().unwrap();
     Ended {

@@ -14,10 +14,10 @@ use crate::common::views;
 
 /// Maximum time until the kill, in milliseconds: a few commits.
 const LIVES_FOR: u64 = 1_500;
-/// Keywords, over all shards.
+/// Number of keywords.
 const KEYWORDS: u64 = 20;
 
-/// The ids that must be in the views, and the ids that may be, per keyword.
+/// The ids that must be in the views, and the ids that may be in the views, per keyword.
 #[derive(Debug, Default)]
 pub struct Sent {
     pub acknowledged: BTreeMap<String, BTreeSet<String>>,

@@ -81,7 +81,8 @@ const PASSING: Secret = Secret {
     others: ["rhea", "serval", "tapir"],
 };
 
-/// Tweets of one bucket with more words than it takes, and more bytes than stay pending.
+/// Tweets of one bucket. They have more words than a bucket takes, and more bytes than stay in the
+/// log of pending tweets.
 fn crowd() -> String {
     const TWEETS: usize = 250;
     let word = |name: String| format!("z{name:x<59}");
@@ -177,7 +178,8 @@ fn compacted_views_have_no_text_or_key_of_deleted_tweets() {
     let before = scratch.path().join("before");
     copy_folder(&data, &before);
     let kinds = kinds_with(&before, &texts);
-    // Pages, key counts or pending keys, and the map or a run of the background.
+    // The kinds of rows with the words of a tweet, and with its other keys: tweet pages, key counts
+    // or pending keys, and, for words, the map or a run of the background.
     for (secret, of_words, of_others) in [
         (&MERGED, "gpw", "pw"),
         (&CUT, "gpw", "pw"),
@@ -224,8 +226,9 @@ fn compact_takes_deleted_tweets_out_of_runs_that_a_killed_server_left() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path();
     publish(data, &PENDING.line(KEYWORD));
-    // A run of the background with a tweet that came and went: its length, doubled, plus 1 if it
-    // went, then its time, and the length and the bytes of its word.
+    // A run of the background with a tweet that came and went. Each of its two entries begins with
+    // the doubled length, plus 1 if the tweet went. The time of the tweet, and the length and the
+    // bytes of its word follow.
     let body = [&[0; 8][..], &[6], b"walrus"].concat();
     let mut run = [&[1][..], &[0; 8]].concat();
     for went in [0, 1] {

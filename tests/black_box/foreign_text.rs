@@ -97,7 +97,7 @@ fn commands_on_files_print_no_foreign_commands() {
         check(&format!("{command:?}"), &ended);
     }
 
-    // JSON keeps every value, in either format.
+    // Every value is complete in JSON, in one document as well as line by line.
     let listing = on_files(&data, ["rejected", "ls", "--output", "json"]).expect_code(0);
     assert_eq!(listing.json()[0]["token"], HOSTILE);
     let shown = on_files(&data, ["rejected", "show", "4"]).expect_code(0);

@@ -85,7 +85,7 @@ fn flipped_bit_before_the_last_group_is_refused_and_located() {
     let verified = on_files(scratch.path(), ["views", "verify"]).expect_code(3);
     assert!(verified.stdout.contains(name), "{}", verified.stdout);
 
-    // The undamaged records can still be exported.
+    // With `--skip-damaged` the undamaged records can still be exported.
     on_files(scratch.path(), ["journal", "export"]).expect_code(1);
     let export = on_files(scratch.path(), ["journal", "export", "--skip-damaged"]).expect_code(0);
     assert!(export.stderr.contains(name), "{}", export.stderr);

@@ -50,7 +50,7 @@ fn rejected_events_are_kept_once_and_can_be_redriven() {
         &file,
         &[
             json!({"received_at": then, "token": "a", "payload": posted("1", "2009-01-01T00:00:00Z")}),
-            // Too far in the future at its time of receipt, but not today.
+            // A tweet that was too far in the future when it was received, but is not today.
             json!({"received_at": then, "token": "a", "payload": posted("2", "2020-01-01T00:00:00Z")}),
             json!({"received_at": then, "token": "a", "payload": "nonsense"}),
             json!({"received_at": then, "token": "a", "payload_base64": "/wA="}),

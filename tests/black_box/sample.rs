@@ -11,7 +11,7 @@ use crate::common::views;
 
 const POSTS: u64 = 3_000;
 
-/// What the server must count of lines for one keyword.
+/// The numbers that the server must count for one keyword.
 #[derive(Default)]
 struct Expected {
     tweets: u64,

@@ -333,7 +333,8 @@ fn killed_rebuild_leaves_nothing_and_the_earlier_layout_is_upgraded() {
         assert_eq!(left, ["current", "current.seal"], "{call}");
         assert_eq!(digest(), before);
     }
-    // The earlier layout: the files of sled are in the folder itself, and the seal is beside it.
+    // Makes the earlier layout: the files of sled are in the folder of the views itself, and the
+    // seal is beside that folder.
     for entry in std::fs::read_dir(volume.join("current")).unwrap() {
         let entry = entry.unwrap();
         std::fs::rename(entry.path(), volume.join(entry.file_name())).unwrap();
@@ -368,7 +369,7 @@ fn folding_pauses_with_much_uncommitted_while_posting_continues() {
     let length = |file: &str| std::fs::metadata(data.join(file)).unwrap().len();
     let views_length = || length("views/current/db");
     let journal_length = || length("journal/00000000000000000001.segment");
-    // Each commit writes the page of the newest tweets again, so the views outgrow the journal.
+    // Each commit writes the newest tweet page again, so the views outgrow the journal.
     let mut number = 0;
     while views_length() < journal_length() + 200_000 {
         let before = server.commits();
@@ -387,7 +388,7 @@ fn folding_pauses_with_much_uncommitted_while_posting_continues() {
             .any(|cause| cause.starts_with("rows are not committed"))
     });
     reads_go_on(server);
-    // The events of eight commits, and the batches in flight.
+    // Folding pauses after the events of eight commits and of the batches in flight.
     let folded = views::ids(server, "a").len();
     assert!((few..few + 200).contains(&folded), "{folded} of {all}");
     assert!(!causes(server).iter().any(|cause| cause.contains("journal")));

@@ -1,6 +1,6 @@
 //! Repeatable random numbers: the seed is the number of the trial.
 
-/// xorshift64*.
+/// A generator of random numbers: xorshift64*.
 #[derive(Debug)]
 pub struct Chance(u64);
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// The outcome of a command.
 #[derive(Debug)]
 pub struct Ended {
-    /// The exit code; `None` when a signal ended it.
+    /// The exit code; `None` when a signal ended the command.
     pub code: Option<i32>,
     /// The standard output.
     pub stdout: String,

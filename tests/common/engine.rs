@@ -16,7 +16,7 @@ use tidings::telemetry::Metrics;
 
 use crate::common::journal_double::JournalDouble;
 
-/// Small batches and frequent commits.
+/// Options with small batches and frequent commits.
 pub fn options(data: &Path) -> Options {
     Options {
         data: data.to_owned(),

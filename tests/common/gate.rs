@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use tidings::actors::engine::{FoldStep, fold_step};
 use tidings::events::Sequence;
 
-/// Stops the fold at a position until the gate is opened.
+/// Holds folds back at a position until the gate is opened further.
 #[derive(Debug, Default)]
 pub struct Gate {
     open_to: Mutex<Sequence>,

@@ -10,8 +10,8 @@ use tidings::events::{
     RuleTexts, Sequence, Timestamp, TweetDeleted, TweetEngaged, TweetId, TweetMetrics, TweetPosted,
 };
 
-/// The time around which the tweets of histories are, near boundaries of a minute, an hour and a
-/// day.
+/// The time around which the tweets of histories are, in milliseconds since 1970:
+/// 2026-11-23T12:00:00Z.
 pub const NOON: i64 = 1_795_435_200_000;
 
 /// Records in sequence order. The sequences have gaps, like those of one keyword among many.
@@ -143,7 +143,7 @@ fn tweets(ids: u16) -> impl Strategy<Value = TweetPosted> {
         "\0",
         "  ",
     ];
-    // Most texts are short; some fill a page of the timeline alone.
+    // Most texts are short; some fill a tweet page alone.
     let length = prop_oneof![20 => 1_usize..6, 4 => 100_usize..400, 1 => 1_000_usize..1_600];
     let text = (vec(select(words.to_vec()), 1..6), length);
     let author = (

@@ -11,7 +11,7 @@ use crate::common::wait::DEADLINE;
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
-    /// Names in lower case, and values.
+    /// The headers: names in lower case, and values.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -91,7 +91,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error} in {} {:?}", self.status, self.text()))
     }
 
-    /// The body as JSON, null if there is none; the status must be this one.
+    /// Checks the status, and returns the body as JSON: null if there is no body.
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         if self.body.is_empty() {
@@ -124,7 +124,8 @@ fn cut() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
 }
 
-/// A request with these headers besides `Host` and `Content-Length`; it closes its connection.
+/// The bytes of a request with these headers besides `Host`, `Content-Length` and
+/// `Connection: close`.
 pub fn request(
     address: SocketAddr,
     method: &str,

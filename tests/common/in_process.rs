@@ -119,7 +119,7 @@ impl Running {
         self.stop_within(DEADLINE).await;
     }
 
-    /// Stops. Requests that are being answered have this time to finish.
+    /// Stops the server and the engine. Requests that are being answered have this time to finish.
     pub async fn stop_within(self, within: Duration) {
         self.server.stop(within).await;
         self.tidings.shutdown().await.unwrap();
@@ -226,7 +226,7 @@ pub async fn read_head(stream: &mut TcpStream) -> String {
 pub struct EventStream(BufReader<TcpStream>);
 
 impl EventStream {
-    /// The events of the timeline.
+    /// Opens the stream of the timeline of a keyword.
     pub async fn open(running: &Running, keyword: &str) -> Self {
         Self::of_topic(running, keyword, "timeline").await
     }

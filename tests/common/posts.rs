@@ -66,8 +66,8 @@ pub fn file(folder: &Path) -> PathBuf {
     file
 }
 
-/// Whether a post is for a keyword. Hangul counts wherever it stands, Latin letters between others
-/// of their kind do not.
+/// Whether a post is for a keyword. A keyword in Hangul counts anywhere in the text. A keyword in
+/// Latin letters counts only if no Latin letter, digit or `_` is beside it.
 pub fn is_for(text: &str, keyword: &str) -> bool {
     let text = text.to_lowercase();
     let joins = |neighbour: Option<char>| {

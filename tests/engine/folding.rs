@@ -19,7 +19,7 @@ use crate::common::events::{NOW, keyword, numbered_at, record};
 use crate::common::journal_double::JournalDouble;
 use crate::common::wait::DEADLINE;
 
-/// Tweets spread over some minutes.
+/// Tweet `t<id>`. The times of tweets are one second apart, within the 17 minutes before [`NOW`].
 fn posted(id: usize) -> Event {
     numbered_at(id, NOW.plus(-1000 * i64::try_from(id % 977).unwrap()))
 }

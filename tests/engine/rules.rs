@@ -1,5 +1,6 @@
 //! The rules of keywords follow from the journal alone: after a restart, in views that are made
-//! again, and at a second engine on the same journal. A `keyword.tracked` without lists keeps them.
+//! again, and at a second engine on the same journal. A `keyword.tracked` without lists keeps the
+//! rules.
 
 use tidings::actors::engine::{Options, Scope, Tidings};
 use tidings::events::{Event, Keyword, KeywordRules, RuleTexts};

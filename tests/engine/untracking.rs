@@ -20,7 +20,7 @@ use crate::common::rows;
 const MANY: usize = 2_001;
 const BIG: &str = "big";
 
-/// Another keyword of the same shard.
+/// A keyword of the same shard as [`BIG`].
 fn neighbour() -> Keyword {
     let mut names = (0..).map(|number| format!("other{number}"));
     let shard = rows::shard_of(BIG);
@@ -46,8 +46,8 @@ fn waiting_to_untrack(gate: &Arc<Gate>) -> FoldStep {
     })
 }
 
-/// The state on disk as a kill leaves it, once every shard is committed through `position`. The
-/// untracked keyword lags in it.
+/// The state on disk as a kill leaves it, once every shard is committed through `position` while
+/// the untracked keyword lags.
 async fn killed_at(data: &Path, journal: &JournalHandle, position: Sequence) -> tempfile::TempDir {
     loop {
         let copy = tempfile::tempdir().unwrap();

@@ -70,8 +70,8 @@ impl SetClock {
     }
 }
 
-/// An access policy that sets the clock two days later when it is asked which keywords an answer
-/// may count: when the parameters are read, and before the answer is made.
+/// An access policy that sets the clock to two days after [`NOW`] when it is asked which keywords
+/// an answer may count: when the parameters are read, and before the answer is made.
 #[derive(Debug)]
 struct SetsClock(Arc<SetClock>);
 

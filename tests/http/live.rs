@@ -161,7 +161,7 @@ async fn windows_move_with_a_clock_set_in_either_direction() {
 }
 
 /// Starts a server and subscribes a client to the timeline and the hourly volume, shortly before a
-/// full hour of the server's clock. Repeats it with more time when a slow machine subscribes only
+/// full hour of the server's clock. Starts again with more time when a slow machine subscribes only
 /// after the full hour.
 async fn subscribed_before_the_turn() -> (Off, Timestamp, Running, Subscriber) {
     let second = Timestamp::HOUR / 3_600;
@@ -193,8 +193,8 @@ async fn subscribed_before_the_turn() -> (Off, Timestamp, Running, Subscriber) {
     panic!("no subscription began before the full hour");
 }
 
-/// The window moves while updates wait for the flush. It moves again only an hour later, so the
-/// updates must not wait for that.
+/// The window moves while updates wait for the flush. The window moves again only an hour later,
+/// and the updates must not wait for that.
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_continue_when_a_window_moves_while_tweets_arrive() {
     let (off, turn, running, mut subscriber) = subscribed_before_the_turn().await;

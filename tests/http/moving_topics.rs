@@ -132,8 +132,8 @@ impl Client {
         }
     }
 
-    /// Reads until the client holds what its route answers, and returns that. What it holds before
-    /// is of an earlier position, or lacks changes of the other keyword.
+    /// Reads until the state of the client equals the answer of its route, and returns that answer.
+    /// The state before is of an earlier position, or lacks changes of the other keyword.
     async fn meet(&mut self, running: &Running, seq: u64) -> Value {
         let Self { name, query, .. } = self;
         let path = format!("/api/v1/keywords/{OWN}/{name}?{query}&min_seq={seq}");

@@ -126,7 +126,7 @@ async fn slow_client_gets_the_last_event_of_its_stream() {
     let request = get("/api/v1/keywords/ai/events?topic=timeline");
     let mut stream = never_reads(&running, &request).await;
     let text = "\u{fdfa}".repeat(10_000);
-    // More than the buffers of the system and of the server for one client.
+    // The events have more bytes than the buffers of the system and of the server for one client.
     for round in 0..8 {
         let lines: Vec<_> = (0..20)
             .map(|number| {
@@ -164,7 +164,7 @@ async fn slow_reader_gets_its_whole_answer() {
             0 => break,
             length => answer.extend_from_slice(&piece[..length]),
         }
-        // Much slower than the connection, but faster than the limit.
+        // The client reads much slower than the connection allows, but faster than the limit.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(Answer::parse(&answer).unwrap().body, whole.body);

@@ -205,7 +205,7 @@ async fn every_route_checks_access() {
         ..Setup::default()
     })
     .await;
-    // The files of the dashboard are the same for all callers, and it asks who the caller is.
+    // The files of the dashboard, at `/`, are the same for all callers and need no permission.
     for route in ROUTES.iter().filter(|route| route.pattern != "/") {
         let path = route.pattern.replace("{token}", "ai");
         for method in &route.methods {

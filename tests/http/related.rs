@@ -61,12 +61,12 @@ async fn words_are_scored_once_other_keywords_have_a_thousand_tweets() {
         .await;
     let answer = get(&running, "ai%20phone/related?limit=2&", seq).await;
     let words: Vec<_> = answer["nodes"].as_array().unwrap().iter().collect();
-    // All but one of the other tweets have the gadget.
+    // All but one of the other keyword's tweets have "gadget", so the word is not related.
     assert_eq!(words.len(), 2, "{answer}");
     assert_eq!(words[0]["word"], "lantern");
     assert_eq!(words[1]["word"], "kettle");
     assert_eq!(answer["others"], 1_000);
-    // 12 of 19 and none of 1,000: (12, 7, 0, 1000).
+    // 12 of 19 tweets have "lantern", and none of 1,000 others: the table is (12, 7, 0, 1000).
     assert_eq!(words[0]["g2"].as_f64(), Some(105.45));
     assert_eq!(answer["links"], json!([]));
     running.stop().await;

@@ -159,7 +159,7 @@ async fn overview_has_the_twenty_strongest_spikes_of_countable_keywords() {
     for number in 0..23_i64 {
         let name = format!("k{number:02}");
         lines.push(tweet(&name, "x:first", 12 * 24 * HOUR, "the first one"));
-        // More tweets have a higher score, since nothing was expected anywhere.
+        // A keyword with more tweets has a stronger spike, since no keyword has expected tweets.
         for tweet_number in 0..20 + number {
             let id = format!("x:{tweet_number}");
             lines.push(tweet(

@@ -171,7 +171,7 @@ async fn later_lines_see_effects_of_earlier_lines() {
         ]))
         .await
         .json();
-    // Journaled are t1, t2, t3 (for two keywords), the metrics of t3 (two), the deletion of t3
+    // The journal has t1, t2, t3 (for two keywords), the metrics of t3 (two), the deletion of t3
     // (one), and t6.
     assert_eq!(counts(&taken), (12, 9, 8, 2, vec![8]), "{taken}");
     assert!(reason(&taken, 0).starts_with("not_tracked"), "{taken}");

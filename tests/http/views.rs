@@ -344,8 +344,8 @@ async fn expected_counts_begin_after_seven_days_and_are_for_hours_only() {
         running.get(&path).await
     };
     let span = "from=2015-06-08T09:00:00Z&to=2015-06-08T12:00:00Z";
-    // The oldest tweet is of 2015-06-01T10:30:00Z. Half a tweet is added to each count: of the
-    // weights 3 (one tweet) and 7 (none), 1 and 5 are left.
+    // The oldest tweet is of 2015-06-01T10:30:00Z. Half a tweet is added to each count. The weights
+    // are 3 (one tweet) and 7 (none); in the middle half, 1 and 5 of them are left.
     let expected = volume(&format!("{span}&expected=true")).await.json();
     assert_eq!(
         expected["points"],

@@ -67,7 +67,7 @@ fn stream_with_a_changed_token_is_refused_and_unchanged() {
     let refused = Server::try_start(scratch.path(), &["--nats", &nats.url()]).unwrap_err();
     assert_eq!(refused.status.code(), Some(1));
     for part in [
-        // Quotes are escaped in the last line.
+        // The last line of standard error escapes quotes.
         r#"%E2%9D%A4%EF%B8%8F (now the keyword \"❤\")"#,
         r#"%E1%84%8F%E1%84%8F (now the keyword \"ㅋㅋ\")"#,
         "journal export",

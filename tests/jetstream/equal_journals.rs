@@ -37,7 +37,7 @@ const TOKENS: [&str; 6] = [
     "%61",
 ];
 
-/// A keyword, its ledger, the digest of its content, and its last sequence.
+/// A keyword, its ledger, the digest of its content, and its last sequence with the mark.
 type Keyword = (String, Ledger, Option<Digest>, (Sequence, RecordHash));
 
 /// The content of views and rejected log after all events.
@@ -123,7 +123,7 @@ async fn both(nats: &Nats, records: &[Record]) -> [Outcome; 2] {
 fn any_events_give_equal_views_on_both_journals() {
     let nats = Nats::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    // Some events are too far in the future, and both must reject them.
+    // Some events are too far in the future; the folds of both journals must reject them.
     let received_at =
         Timestamp::from_millis(NOON + Timestamp::DAY).min(Timestamp::now().plus(-1_000));
     let history = vec((select(TOKENS.to_vec()), records(8)), 0..120);

@@ -125,7 +125,7 @@ fn undecodable_messages_are_kept_once_and_do_not_stop_folding() {
     for (subject, headers, payload, reason) in hostile() {
         match client.publish_with(&subject, &headers, &payload) {
             Ok(Some(sequence)) => stored.push((sequence, reason)),
-            // nats-server refuses some of them and may close the connection.
+            // nats-server refuses some of the messages and may close the connection.
             Ok(None) | Err(_) => client = nats.client(),
         }
         good += 1;
@@ -134,7 +134,7 @@ fn undecodable_messages_are_kept_once_and_do_not_stop_folding() {
             .publish(b"tweets.good", event.as_bytes())
             .unwrap()
             .unwrap();
-        // One at a time, so that each is also the last message of the stream once.
+        // Waits after each message, so that each is the last message of the stream for a moment.
         crate::common::wait::eventually("it is folded", || {
             server.get("/api/v1/ledger")["as_of"] == last
         });

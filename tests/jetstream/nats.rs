@@ -97,7 +97,7 @@ impl Nats {
             std::fs::write(&file, config.replace("/data", store)).unwrap();
             further.extend(["-c".to_owned(), file.to_str().unwrap().to_owned()]);
         }
-        // The folder may be named once only.
+        // nats-server accepts the folder of the store only once.
         if !config.is_some_and(|config| config.contains("store_dir")) {
             further.extend(["-js".into(), "-sd".into(), store.to_owned()]);
         }
@@ -159,21 +159,21 @@ impl Nats {
         Client::connect(self.address).unwrap()
     }
 
-    /// Ends it with a signal.
+    /// Ends the server with a signal.
     pub fn end_with(&mut self, signal: &str) {
         let mut child = self.child.take().unwrap();
         send(signal, child.id());
         wait_for(&mut child);
     }
 
-    /// Starts it again with the same port and folder.
+    /// Starts the server again with the same port and folder.
     pub fn start_again(&mut self) {
         self.run();
         self.wait_until_up();
     }
 
-    /// Replaces the configuration of a server that was started with one, and waits until it is
-    /// reloaded.
+    /// Replaces the configuration of a server that was started with a configuration, and waits
+    /// until the server has loaded the new one.
     pub fn reconfigure(&self, config: &str) {
         let file = self.folder.path().join("nats-server.conf");
         let store = self.store();

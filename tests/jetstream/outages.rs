@@ -17,7 +17,7 @@ const AT: &str = "2020-01-01T00:00:00Z";
 const KEYWORDS: [&str; 3] = ["a", "b", "c"];
 
 /// Publishes one tweet after the other and repeats each until it is acknowledged. Pauses between
-/// them, so that a long test can still read all of them back.
+/// the tweets, so that a long test can still read all of them back.
 pub struct Publisher {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<BTreeSet<(usize, String)>>>,
@@ -117,15 +117,14 @@ fn as_of(server: &Server) -> u64 {
     ledger(server, "as_of")
 }
 
-/// Waits until the server has no consumers other than those in use.
+/// Waits until the stream of events has this number of consumers.
 pub fn wait_for_consumers(nats: &Nats, count: u64) {
     eventually("no consumer is left behind", || {
         nats.stream("TWEETS")["state"]["consumer_count"] == count
     });
 }
 
-/// Waits for the length of the fault in the long form, in the short form until the server has
-/// noticed it.
+/// Waits until the fault is noticed. In the long form of the tests, waits 30 seconds before.
 fn stay_frozen(is_noticed: impl FnMut() -> bool) {
     if is_soak() {
         std::thread::sleep(Duration::from_secs(30));
@@ -133,7 +132,7 @@ fn stay_frozen(is_noticed: impl FnMut() -> bool) {
     eventually("the outage is seen", is_noticed);
 }
 
-/// Progress of the long form.
+/// Prints the number of faults, and the times from the end of a fault until folding continued.
 fn report(what: &str, mut took: Vec<Duration>) {
     took.sort();
     println!(
@@ -201,7 +200,7 @@ fn tidings_killed_stopped_and_frozen_loses_and_doubles_nothing() {
         match ["KILL", "TERM", "STOP"][outage as usize % 3] {
             "STOP" => {
                 send("STOP", server.id());
-                // The server drops its consumer.
+                // nats-server removes the consumer of the frozen server.
                 stay_frozen(|| nats.stream("TWEETS")["state"]["consumer_count"] == 0);
                 send("CONT", server.id());
             }

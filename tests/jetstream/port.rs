@@ -177,7 +177,7 @@ async fn rejected_entries_are_kept_once_and_read_back_unchanged() {
     assert_eq!(log.append(all.clone()).await.unwrap(), 4);
     assert_eq!(log.append(all.clone()).await.unwrap(), 0);
     assert_eq!(log.entries().await.unwrap(), all);
-    // After the duplicate window of the server, and from another process.
+    // Another handle on the same streams, as of another process, adds no entry again, either.
     let other = JetStreamJournal::open(&options(&nats)).await.unwrap();
     assert_eq!(other.rejected().append(all.clone()).await.unwrap(), 0);
     let mut later = all.clone();

@@ -95,7 +95,7 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    /// Waits while there is a partition; false when the proxy is dropped.
+    /// Waits while there is a partition. Returns false when the proxy is dropped.
     fn wait_until_through(&self) -> bool {
         let state = self.state.lock().unwrap();
         let blocked = |state: &mut State| state.weather.partition && !state.over;
@@ -103,7 +103,8 @@ impl Shared {
         !state.over
     }
 
-    /// Waits until bytes that arrived at this time are due; false when the proxy is dropped.
+    /// Waits until bytes that arrived at this time are due. Returns false when the proxy is
+    /// dropped.
     fn wait_until_due(&self, came: Instant) -> bool {
         let mut state = self.state.lock().unwrap();
         loop {

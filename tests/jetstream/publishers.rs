@@ -136,7 +136,8 @@ fn sample_totals_are_exact_through_publishers_in_other_languages() {
     }
     assert_eq!(views::totals(&server), right);
 
-    // The other language publishes each event a second time. NATS recognizes every event by its id.
+    // The program in the other language publishes each event a second time. NATS recognizes every
+    // event by its id.
     let folder = tempfile::tempdir().unwrap();
     let running = [
         start(node(folder.path(), &url), &one),

@@ -198,7 +198,7 @@ fn events_posted_over_http_give_the_same_views() {
     let seq = answer["seq"].as_u64().unwrap();
     server.get(&format!("/api/v1/ledger?min_seq={seq}"));
     assert_eq!(nats.stream("TWEETS")["state"]["last_seq"], seq);
-    // The acknowledgement shows a message of another publisher at once.
+    // A message of another publisher can be awaited as soon as it is acknowledged.
     let line = r#"{"type":"tweet.deleted","id":"zz","at":"2020-01-01T00:00:00Z"}"#;
     let seq = nats.client().publish(b"tweets.other", line.as_bytes());
     let seq = seq.unwrap().unwrap();

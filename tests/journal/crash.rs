@@ -144,7 +144,7 @@ fn kind_of(error: &JournalError) -> &'static str {
 }
 
 /// Appends records one by one and repeats each until it is written. Prints each refusal and each
-/// success, and ends as if it were killed.
+/// success. The process ends as if it were killed.
 async fn write_until_taken(dir: &Path) {
     let journal = EmbeddedJournal::open(dir, &EmbeddedOptions::default()).unwrap();
     for number in 1..=INSISTED {
@@ -334,8 +334,8 @@ async fn failed_write_or_sync_refuses_one_append_only() {
     if !has_strace() {
         return;
     }
-    // The journal's thread writes a frame and syncs it per append; the thread that opens makes
-    // two writes, for the headers, and no fdatasync.
+    // strace counts per thread. For each append, the journal's thread writes a frame and syncs it.
+    // The thread that opens the journal makes two writes, for the headers, and no fdatasync.
     let enospc = "inject=pwrite64:error=ENOSPC:when=4";
     let cases: [(&[&str], &str, &str, u64); 4] = [
         (&[enospc], "refused", "written 4", 5),

@@ -182,8 +182,8 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
 /// The names of the system's clock.
 const SYSTEM_CLOCK: [&str; 2] = ["Timestamp::now", "SystemTime"];
 
-/// Layers that may name it: those that set up a server, and those that are clients. All others get
-/// a time or a clock as an argument.
+/// Layers that may name the system's clock: those that set up a server, and those that are clients.
+/// All others get a time or a clock as an argument.
 const CLOCK_READERS: [&str; 2] = ["app", "cli"];
 
 /// Layers that get a time as an argument, and no clock.

@@ -18,7 +18,7 @@ const KEYWORDS: [&str; 3] = ["ai", "배우", "a.b"];
 const SHORT: u64 = 2_500;
 /// Number of steps between two comparisons.
 const STEPS_BETWEEN: u64 = 25;
-/// A client compares its state when no line has come for so long.
+/// A client compares its state when no line has come for this time.
 const SILENCE: Duration = Duration::from_millis(5);
 /// Length of a tweet of the flood in characters: longer than a replay buffer.
 const FLOOD_TEXT: usize = 9_000;
@@ -33,10 +33,10 @@ struct Subscriber {
     away: u64,
     /// Number of comparisons during which the client reads nothing.
     asleep: u64,
-    /// The next line must be `subscribed`, which says whether the client resumed.
+    /// True if the next line must be `subscribed`, which says whether the client resumed.
     is_opening: bool,
-    /// The client takes part in each comparison whose number is a multiple of this. It is more than
-    /// 1 for topics that are sent once a second, to save waiting time.
+    /// The client takes part in each comparison whose number is a multiple of this number. To save
+    /// waiting time, the number is more than 1 for topics that are sent once a second.
     every: u64,
 }
 
@@ -334,7 +334,7 @@ fn client_state_equals_get_through_restarts_and_floods() {
     let mut compared = 0_u64;
     let (mut restarts, mut untracked, mut floods) = (0, 0, 0);
     for step in 0..steps {
-        // The first three take long, and are rarer in the long form.
+        // The first three choices take long, and are rarer in the long form.
         let choice = match publisher.chance.below(long_or(2_000, 500)) {
             rare @ 0..3 => rare,
             _ => 3 + publisher.chance.below(70),

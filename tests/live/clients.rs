@@ -124,7 +124,7 @@ fn check_client(language: &str, start: impl Fn(&Path) -> Command) {
 fn javascript_client_state_equals_get() {
     check_client("js", |file| {
         let mut command = Command::new("node");
-        // The flag has no effect from version 22 on.
+        // The second flag has no effect from version 22 of Node on.
         command
             .args(["--no-warnings", "--experimental-websocket"])
             .arg(file);

@@ -169,7 +169,7 @@ fn topics_default_to_those_of_the_dashboard() {
     let mut client = Client::connect(&server);
     client.say(&json!({ "type": "subscribe", "id": 1, "keyword": "배우" }));
     client.next_of("subscribed");
-    // The default topics that this build has. Their snapshots come in any order.
+    // Only the default topics that are resources of this build. Snapshots come in any order.
     let of_dashboard = ["timeline", "volume", "ranking", "related"];
     let expected: BTreeSet<_> = of_dashboard
         .into_iter()
@@ -234,7 +234,8 @@ fn client_resumes_without_a_gap_or_gets_a_snapshot() {
     // No update was missed: no snapshot of the timeline, one of the volume.
     let (recovered, snapshots) = resume(&epoch, &taken["seq"]);
     assert_eq!((recovered, snapshots), (json!(true), vec![json!("volume")]));
-    // Another epoch, an invalid one, and a position beyond the journal head: a snapshot at once.
+    // Another epoch, an invalid epoch, a position beyond the journal head, and position 0: the
+    // client gets snapshots at once.
     for (epoch, seq) in [
         (&json!("0000000000000000"), &seq),
         (&json!("no epoch"), &seq),

@@ -25,8 +25,9 @@ struct World {
     address: SocketAddr,
     seed: u64,
     is_over: AtomicBool,
-    /// Number of comparisons at equal positions, of timelines and of volumes.
+    /// Number of comparisons of timelines at equal positions.
     timelines: AtomicU64,
+    /// Number of comparisons of volumes at equal positions.
     volumes: AtomicU64,
     resumed: AtomicU64,
     snapshots: AtomicU64,

@@ -68,7 +68,8 @@ fn client_of_another_history_gets_a_snapshot() {
         copy_folder(&folder("first"), &folder(name));
     }
 
-    // The lost history, and one with the first half of the history that replaces it.
+    // The folder "first" gets the history that is lost. The folder "third" gets the first half of
+    // the history that replaces it.
     let server = Server::start(&folder("first"));
     server.publish(&(posted_to("ai", "x:2", AT, "two") + &posted_to("ai", "x:3", AT, "three")));
     let lost = position(&server);
@@ -121,7 +122,7 @@ fn client_of_another_history_gets_a_snapshot() {
     check(&server);
     server.stop();
 
-    // A restart empties the replay buffer: only the last position can be resumed.
+    // A restart empties the replay buffer: clients can resume only at the last position.
     let server = Server::start(&folder("second"));
     let last = position(&server);
     assert!(recovered(&server, &last));

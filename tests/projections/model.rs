@@ -24,11 +24,11 @@ pub struct Model {
     pub tracked: Option<bool>,
     /// The rules of the newest `keyword.tracked`: the lists `any` and `none`.
     pub rules: [Vec<String>; 2],
-    /// The last record that is included.
+    /// The sequence of the last record that was applied.
     pub as_of: Sequence,
     /// The outcome of every record, in order.
     pub fates: Vec<Fate>,
-    /// Tweets that a deletion removed.
+    /// Number of tweets that a deletion removed.
     pub deleted: u64,
     /// The tweets in the views.
     pub tweets: BTreeMap<TweetId, TweetPosted>,
@@ -38,7 +38,7 @@ pub struct Model {
     pub tombstones: BTreeSet<TweetId>,
 }
 
-/// A filter of tweets; `None` filters nothing.
+/// A filter of tweets. A field that is `None` filters nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub before: Option<(Timestamp, TweetId)>,

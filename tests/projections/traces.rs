@@ -1,5 +1,5 @@
-//! Repeated and deleted tweets leave no trace: after any history a client can read what a keyword
-//! answers that has only ever had the tweets that are left, each once and with its latest metrics.
+//! Repeated and deleted tweets leave no trace: after any history, the answers about a keyword are
+//! those of a keyword that got only the tweets that are left, each once with its latest metrics.
 
 use proptest::prelude::*;
 use tidings::events::{
@@ -15,7 +15,7 @@ use super::model::{Filter, Model};
 use crate::common::events;
 use crate::common::histories;
 
-/// The records of a keyword that has only ever had the tweets of this model, the oldest first.
+/// A history that posts only the tweets of this model, the oldest first, each once.
 fn without_history(model: &Model) -> histories::History {
     let texts = |list: &[String]| RuleTexts::new(list.iter().map(String::as_str)).unwrap();
     let [any, none] = &model.rules;

@@ -14,7 +14,8 @@ pub(super) struct Cover {
     pub(super) syllables: usize,
     pub(super) nouns: usize,
     pub(super) rest: Rest,
-    /// The last noun is more probably the stem of a verb before a particle that is an ending, too.
+    /// True if the last noun is more probably the stem of a verb when the particle after the noun
+    /// can also be an ending.
     verbal: bool,
 }
 
@@ -87,7 +88,7 @@ impl Eojeol<'_> {
     /// Whether the run is more probably a verb than this cover with its rest.
     pub(super) fn is_rather_predicate(&mut self, cover: &Cover) -> bool {
         let single = cover.nouns == 1;
-        // A noun of one syllable with its particle: 번이나 is 번 with 이나.
+        // The run is a noun of one syllable with its particle: 번이나 is 번 with 이나.
         if cover.syllables == SHORTEST && self.length > SHORTEST && self.particle(1) {
             return true;
         }

@@ -21,8 +21,8 @@ const SHORT_VERBS: [char; 17] = [
 const ADVERBS: [char; 8] = ['안', '못', '잘', '더', '꼭', '왜', '다', '또'];
 
 impl Eojeol<'_> {
-    /// The position after the first word of a run of two words: a determiner, an adverb or an
-    /// adnominal verb, as in 이영화 and 좋은영화. The lexicon knows the second word.
+    /// Length in syllables of the first word of a run of two words: a determiner, an adverb or the
+    /// like, or an adnominal verb, as in 이영화 and 좋은영화.
     pub(super) fn introduction(&mut self) -> Option<usize> {
         let forms = self.forms(0);
         let mut functions = forms.iter().enumerate().skip(SHORTEST).rev();
@@ -43,8 +43,8 @@ impl Eojeol<'_> {
         self.adnominal()
     }
 
-    /// The end of the longest adnominal verb at the beginning of the run that is followed by a
-    /// noun.
+    /// Length in syllables of the longest adnominal verb at the beginning of the run that a noun
+    /// of the lexicon follows.
     fn adnominal(&mut self) -> Option<usize> {
         (SHORTEST..self.length.saturating_sub(1)).rev().find(|end| {
             matches!(self.final_before(*end), Final::N | Final::L)
@@ -55,7 +55,8 @@ impl Eojeol<'_> {
         })
     }
 
-    /// The noun of a run that consists of a noun and a verb, as in 생각을하게 and 영화보고.
+    /// Length in syllables of the noun of a run that consists of a noun and a verb, as in 생각을하게
+    /// and 영화보고.
     pub(super) fn clause(&mut self) -> Option<usize> {
         let mut ends = 0_u32;
         let lexicon = self.lexicon;

@@ -1,9 +1,9 @@
 //! A cache of the results of the runs that were analysed last. Most texts consist of a small number
 //! of different runs.
 //!
-//! Each thread has a table of slots. A run can be in two neighbouring slots, a pair, which it
-//! shares with other runs. The answer depends only on the run and its context, so the cache does
-//! not change results.
+//! Each thread has a table of pairs of neighbouring slots. A run has one pair, shares it with other
+//! runs, and can be in either slot. The answer depends only on the run and its context, so the
+//! cache does not change results.
 
 use std::cell::RefCell;
 
@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn runs_of_all_lengths_and_contexts_differ() {
-        // The first and the last syllable, and the longest answer.
+        // The runs consist of the first and the last Hangul syllable; `longest` is the longest
+        // answer.
         let syllables = ["가", "힣"];
         let mut runs = vec![String::new()];
         for _ in 0..LONGEST {

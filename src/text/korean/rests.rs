@@ -28,7 +28,7 @@ impl Eojeol<'_> {
             return Some(Rest::Nothing);
         }
         let behind = self.from(position);
-        // 하고 is also a particle.
+        // 하고 is also a particle, so the light verb is checked first.
         if behind.starts_with('하') && self.light_verb(position) {
             return Some(Rest::LightVerb);
         }

@@ -9,9 +9,10 @@ use super::rests::Rest;
 const LONGEST_UNKNOWN: usize = 10;
 
 impl Eojeol<'_> {
-    /// The noun of a run that the lexicon does not know.
+    /// Length in syllables of the noun of a run that the lexicon does not know; `None` if the run
+    /// has no noun.
     pub(super) fn unknown(&mut self) -> Option<usize> {
-        // A noun of one syllable with its particle.
+        // The run is a noun of one syllable with its particle or the copula.
         if matches!(self.rest(1), Some(Rest::Particle | Rest::Copula)) {
             return None;
         }
@@ -53,8 +54,8 @@ impl Eojeol<'_> {
         (1..self.length.saturating_sub(1)).any(|start| self.form_to_end(start).is(Form::ENDING))
     }
 
-    /// The length, if a noun can have it: it is not too long, and no syllable comes three times in
-    /// a row.
+    /// Returns `syllables` if the first `syllables` of the run can be a noun: they are neither too
+    /// few nor too many, and no syllable comes three times in a row.
     fn accepted(&self, syllables: usize) -> Option<usize> {
         if !(SHORTEST..=LONGEST_UNKNOWN).contains(&syllables) {
             return None;

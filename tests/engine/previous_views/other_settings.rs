@@ -94,9 +94,9 @@ async fn other_user_words_are_folded_again_while_the_earlier_views_answer() {
     running.stop().await;
 }
 
-/// Rows store only the hash of their settings, so the earlier views cannot say which spikes there
-/// were, although they have the counts. Servers that still run with the earlier settings are in the
-/// same epoch.
+/// Rows store only the hash of their settings. Spikes depend on the settings, so they cannot be
+/// computed from the earlier views, although these have the counts. Servers that still run with the
+/// earlier settings answer in the epoch of the earlier views.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn earlier_views_do_not_answer_with_other_settings_than_their_own() {
     let higher_minimum = SpikeSettings {

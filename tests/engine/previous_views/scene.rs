@@ -46,7 +46,8 @@ pub async fn start(data: &Path, journal: &JournalHandle, fold: FoldStep) -> Tidi
 /// have no mark.
 const LAST_WITHOUT_PARTS: u32 = 3;
 
-/// Folds records, stops, and rewrites the rows to those of this version. Returns the last sequence.
+/// Folds records, stops, and rewrites the rows to those of the version that `parts` names. Returns
+/// the last sequence.
 ///
 /// The hashes of the checkpoints differ from those of the journal, as with another decoder.
 pub async fn views_of(
@@ -121,12 +122,12 @@ fn head_of_version_1(head: KeywordSummary) -> Bytes {
     row.into()
 }
 
-/// The last version whose epochs have no parts.
+/// The epoch parts of the last version whose rows name no parts.
 pub fn older(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
     version(data, LAST_WITHOUT_PARTS, 0)
 }
 
-/// This version of the fold, with the earlier analyser.
+/// The epoch parts of this version of the fold with the earlier analyser.
 pub fn of_earlier_analyser(data: &Path) -> impl FnOnce(&JournalHandle) -> EpochParts {
     version(data, FOLD_VERSION, ANALYSER_VERSION - 1)
 }

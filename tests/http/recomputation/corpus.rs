@@ -38,12 +38,13 @@ fn days() -> u16 {
     long_or(120, 60)
 }
 
-/// The lines of a publisher, and the keywords that are tracked before.
+/// The lines of a publisher, and the keywords that are tracked before the lines are published.
 pub struct Corpus {
     pub keywords: [&'static str; 12],
     pub lines: Vec<String>,
-    /// The span of the times of the posts.
+    /// Start of the posts' times.
     pub from: Timestamp,
+    /// End of the posts' times.
     pub to: Timestamp,
 }
 

@@ -35,7 +35,7 @@ use spikes::Spikes;
 
 /// Number of lines in a request. The lines are folded before the next request.
 const LINES: usize = 1_000;
-/// Maximum number of attempts of a request, because a busy machine may not fold or answer in time.
+/// Maximum number of attempts of a request. A busy machine may not fold or answer in time.
 const MAX_ATTEMPTS: usize = 20;
 /// Maximum number of different answers that are printed.
 const MAX_PRINTED: usize = 3;
