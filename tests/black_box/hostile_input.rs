@@ -69,7 +69,7 @@ fn bad_lines_are_refused_one_by_one() {
         lines.push(line.clone());
     }
     let mut body = lines.join("\n").into_bytes();
-    // Not UTF-8, and a NUL byte where JSON has none.
+    // Two more bad lines: one is not UTF-8, the other is a NUL byte.
     body.extend_from_slice(b"\n{\"id\":\"\xff\"}\n\0\n");
     let answer = post(server.address(), &body).expect(200);
     assert_eq!(answer["accepted"], bad.len() as u64);

@@ -107,8 +107,8 @@ fn record(data: &Path, log: &Path) -> BTreeSet<Call> {
     calls
 }
 
-/// Runs one trial. Returns true if the signal was sent; with threads that share work by chance it
-/// may not be.
+/// Runs one trial. Returns true if the signal was sent. Calls are counted per thread, so the signal
+/// may not be sent if threads share the work by chance.
 fn killed_at(call: &Call) -> bool {
     let Call { name, path, count } = call;
     let scratch = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ fn sound() -> Sound {
     }
     server.wait_until_folded();
     let answers = views::everything(&server);
-    // A copy of the files while the server runs equals the state after a kill.
+    // The copy has the files as the kill left them.
     server.kill();
     copy(&stopped, &killed);
     Server::start(&stopped).stop();

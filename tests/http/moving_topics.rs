@@ -18,7 +18,7 @@ use crate::http::topics::{given, with as topic_with};
 const OWN: &str = "ai";
 const OTHER: &str = "weather";
 
-/// Topics with their parameters.
+/// The name and the parameters of each topic.
 const TOPICS: [(&str, &str); 7] = [
     ("ranking", "window=7d"),
     ("ranking", "by=author&limit=5"),

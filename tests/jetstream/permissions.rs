@@ -33,7 +33,7 @@ fn publish(client: &mut Client, ids: &[&str]) {
     }
 }
 
-/// The number of tweets of the keyword.
+/// The number of tweets of the keyword `a`.
 fn total(server: &Server) -> u64 {
     views::totals(server).get("a").copied().unwrap_or(0)
 }

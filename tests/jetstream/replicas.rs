@@ -335,7 +335,7 @@ fn client_from_a_server_ahead_is_not_reset() {
     b.stop();
 }
 
-/// The health check of a balancer: a server that is starting is not ready.
+/// A balancer checks `readyz`: a server that is cut off from the stream is not ready.
 #[test]
 fn server_without_the_stream_is_not_ready_while_its_twin_is() {
     let nats = Nats::start();

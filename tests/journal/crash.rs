@@ -70,7 +70,7 @@ async fn process_under_test() {
     }
 }
 
-/// Opens the journal, writes over segments, closes, opens again, writes, closes.
+/// Opens the journal, writes more than a segment holds, and closes it. Does all this twice.
 async fn write_and_close(dir: &Path) {
     for _ in 0..2 {
         let journal = EmbeddedJournal::open(dir, &options()).unwrap();

@@ -20,7 +20,8 @@ const SHORT: u64 = 2_500;
 const STEPS_BETWEEN: u64 = 25;
 /// A client compares its state when no line has come for this time.
 const SILENCE: Duration = Duration::from_millis(5);
-/// Length of a tweet of the flood in characters: longer than a replay buffer.
+/// Length of a tweet of a flood, in characters of three bytes. A replay buffer holds only a few
+/// such tweets.
 const FLOOD_TEXT: usize = 9_000;
 
 /// One client with one subscription.

@@ -163,8 +163,8 @@ impl Subscriber<'_> {
         }
     }
 
-    /// Sends a GET, reads until the client is at its position or beyond, and compares at equal
-    /// positions.
+    /// Sends a GET, reads until the client is at the position of the answer or beyond, and compares
+    /// if the positions are equal.
     fn meet(&mut self, topic: &str) {
         let parameters = if topic == "timeline" {
             "limit=200"

@@ -29,7 +29,8 @@ fn put(rows: &mut MemoryRows, view: &mut KeywordView) {
     }
 }
 
-/// Folds a history. Writes the rows after the records in `cuts` and at the end.
+/// Folds a history. Writes the rows after the records in `cuts` and at the end. A cut whose flag is
+/// set also hydrates the view again.
 pub fn fold(
     history: &History,
     cuts: &[(usize, bool)],

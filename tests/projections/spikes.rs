@@ -43,7 +43,7 @@ const WORDS: [&str; 20] = [
     "hedge",
 ];
 
-/// A keyword, folded, and its tweets as a list.
+/// The folded views of a keyword, and its tweets.
 struct World {
     chance: Chance,
     view: KeywordView,

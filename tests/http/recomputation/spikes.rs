@@ -115,8 +115,8 @@ fn is_warm(expectations: &Expectations, hour: i64) -> bool {
     let mut expected = neighbours
         .iter()
         .filter_map(|hour| expectations.expected(*hour));
-    // The first two conditions follow from the limits of `WARM`. They are checked first because few
-    // hours meet them and the rest is slow.
+    // The limits of `WARM` include the first condition, and the second one for the hour itself.
+    // Both are checked first because few hours meet them and the rest is slow.
     counted >= 4_500
         && expected.all(|expected| counted * 2 >= expected * 3)
         && reaches(expectations, &[hour], &WARM)
