@@ -216,6 +216,63 @@ export const tests = [
     },
   },
   {
+    name: "the print button prints a drawn chart",
+    async run({ page, world }) {
+      await page.goto(world.path(KEYWORD));
+      await page.locator(".volume-chart canvas").waitFor();
+      await wait(1_000);
+      // The print begins and ends within the click.
+      const drawn = await page.evaluate(() => {
+        let pixels;
+        const count = () => {
+          const canvas = document.querySelector(".volume-chart canvas");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          pixels = data.filter((_, index) => index % 4 === 3 && data[index] > 0).length;
+        };
+        addEventListener("beforeprint", count, { once: true });
+        document.querySelector('[aria-label="인쇄"]').click();
+        return pixels;
+      });
+      assert.ok(drawn > 1_000, `${drawn} pixels`);
+      return `${drawn} pixels`;
+    },
+  },
+  {
+    name: "nothing of a table is left out on paper, and a print says which tabs it does not hold",
+    options: { viewport: { width: 703, height: 900 } },
+    async run({ page, world }) {
+      await page.goto("/");
+      const columns = page.locator(".kw-table thead th:visible");
+      await columns.first().waitFor();
+      assert.equal(await columns.count(), 5);
+      await page.emulateMedia({ media: "print" });
+      assert.equal(await columns.count(), 8);
+      const foot = await page.locator(".print-foot").boundingBox();
+      const table = await page.locator(".kw-table").boundingBox();
+      assert.ok(foot.y >= table.y + table.height, `${foot.y} after ${table.y + table.height}`);
+      await page.goto(world.path(KEYWORD));
+      const left = page.locator(".print-only", { hasText: "실시간 트윗, 자주 나온 말" });
+      await left.waitFor();
+      await page.emulateMedia({ media: "screen" });
+      assert.ok(!(await left.isVisible()));
+    },
+  },
+  {
+    name: "another step of the chart leaves what stands below as it is",
+    async run({ page, world }) {
+      await page.goto(world.path(KEYWORD));
+      const rising = page.locator(".rm .card-h button[aria-pressed]").first();
+      await rising.click();
+      assert.equal(await rising.getAttribute("aria-pressed"), "true");
+      const before = await rising.elementHandle();
+      await page.locator(".k-chart .seg").getByText("일", { exact: true }).click();
+      await page.waitForURL(/step=day/);
+      await wait(800);
+      assert.equal(await rising.getAttribute("aria-pressed"), "true");
+      assert.ok(await before.evaluate((element) => element.isConnected));
+    },
+  },
+  {
     name: "operations show the ledger of each keyword",
     async run({ page }) {
       await page.goto("/ops");

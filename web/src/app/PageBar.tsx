@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect } from "react";
+import { createPortal } from "react-dom";
 import { AsOf, type AsOfState, type PanelMoment } from "@/components/AsOf/AsOf";
 import { IconButton } from "@/components/Button/Button";
 import { CsvButton, type CsvTable } from "@/components/CsvButton/CsvButton";
@@ -106,11 +107,15 @@ export function PageBar({
         phoneAction={<IconButton icon="share" size="m" label={t("share.copy")} onClick={share} />}
         asOf={<AsOf state={state} at={moment} epoch={shown[0]?.epoch} panels={shown} onShare={freeze} />}
       />
-      <p className="print-foot" aria-hidden="true">
-        <b>tidings</b>
-        <span>{moment === undefined ? "" : t("live.asof", { time: absolute(moment, language) })}</span>
-        <span>{location.href}</span>
-      </p>
+      {createPortal(
+        // At the end of the document, so that it stands below everything that is printed.
+        <p className="print-foot" aria-hidden="true">
+          <b>tidings</b>
+          <span>{moment === undefined ? "" : t("live.asof", { time: absolute(moment, language) })}</span>
+          <span>{location.href}</span>
+        </p>,
+        document.body,
+      )}
     </>
   );
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { useCalm } from "./useCalm";
 import { useHeldOrder } from "./useHeldOrder";
 import { setShortcuts, useShortcut } from "./useShortcut";
+import { useSpoken } from "./useSpoken";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -24,6 +25,21 @@ it("useCalm shows the first change at once, then the newest once in a while", ()
   expect(result.current).toBe(1);
   act(() => void vi.advanceTimersByTime(200));
   expect(result.current).toBe(3);
+});
+
+it("useSpoken does not say an old count again, and speaks no more often after a silence", () => {
+  vi.setSystemTime(100_000);
+  const { result, rerender } = renderHook(({ text }) => useSpoken(text), { initialProps: { text: "" } });
+  rerender({ text: "3" });
+  expect(result.current).toBe("3");
+  rerender({ text: "" });
+  expect(result.current).toBe("");
+  rerender({ text: "1" });
+  expect(result.current).toBe("");
+  act(() => void vi.advanceTimersByTime(14_900));
+  expect(result.current).toBe("");
+  act(() => void vi.advanceTimersByTime(200));
+  expect(result.current).toBe("1");
 });
 
 function List({ rows, version = "" }: { rows: readonly string[]; version?: string }) {

@@ -48,7 +48,9 @@ export function CompareChart({
   const t = useT();
   const language = useLanguage();
   const [ref, { width }] = useSize<HTMLDivElement>();
-  const [active, setActive] = useState<number | null>(null);
+  const [chosen, setActive] = useState<number | null>(null);
+  // The next answer may have fewer points.
+  const active = chosen !== null && chosen < times.length ? chosen : null;
   const texts = times.map((time) => bucketText(time, step, language));
   const value = (number: number) => (unit ? `${number.toFixed(1)}${unit}` : exact(Math.round(number)));
   if (table)
@@ -113,6 +115,8 @@ export function CompareChart({
         // A finger that is lifted leaves its value to be read.
         if (pointerType !== "touch") setActive(null);
       }}
+      // The finger scrolls the page instead.
+      onPointerCancel={() => setActive(null)}
     >
       {width > 0 ? (
         <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">

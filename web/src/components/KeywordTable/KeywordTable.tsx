@@ -23,6 +23,9 @@ const ORDERS: Record<SortKey, (a: KeywordCount, b: KeywordCount) => number> = {
   growth: (a, b) => growth(b) - growth(a) || a.rank - b.rank,
 };
 
+/** Columns that begin with their largest value. */
+const LARGEST_FIRST: ReadonlySet<SortKey> = new Set(["move", "count", "previous", "growth"]);
+
 type Row = KeywordCount & {
   /** The row above has the same count, so the rank says nothing. */
   tie: boolean;
@@ -73,7 +76,8 @@ function useColumns(
   return useMemo(() => {
     const sortable = (key: SortKey): Pick<Column<Row>, "id" | "sorted" | "onSort"> => ({
       id: key,
-      sorted: sort.key === key ? (sort.reverse ? "descending" : "ascending") : undefined,
+      sorted:
+        sort.key !== key ? undefined : LARGEST_FIRST.has(key) === sort.reverse ? "ascending" : "descending",
       onSort: () => latest.current(key),
     });
     const columns: Column<Row>[] = [

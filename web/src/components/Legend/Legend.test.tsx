@@ -4,7 +4,7 @@ import { useState } from "react";
 import { expect, it } from "vitest";
 import { renderStories } from "@/test/renderStories";
 import { StoryFrame } from "@/test/StoryFrame";
-import { Legend } from "./Legend";
+import { Legend, shownOf } from "./Legend";
 import * as stories from "./Legend.stories";
 
 renderStories(stories);
@@ -38,4 +38,17 @@ it("hides one series, shows one alone, and never hides all", async () => {
   await user.keyboard("{/Alt}");
   for (const name of ["a", "b", "c"]) await user.click(screen.getByRole("button", { name }));
   expect(shown()).toEqual(["a", "b", "c"]);
+});
+
+it("hides none when all that are left were hidden", () => {
+  expect(shownOf(items, new Set(["a", "b"])).map(({ name }) => name)).toEqual(["c"]);
+  const hidden = new Set(["a", "b", "c", "gone"]);
+  expect(shownOf(items, hidden)).toEqual(items);
+  render(
+    <StoryFrame>
+      <Legend label="series" items={items} hidden={hidden} onChange={() => undefined} />
+    </StoryFrame>,
+  );
+  for (const button of screen.getAllByRole("button"))
+    expect(button.getAttribute("aria-pressed")).toBe("true");
 });

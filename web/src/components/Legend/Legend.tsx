@@ -3,11 +3,24 @@ import { ColourDot } from "../Dot/Dot";
 import "../Chart/Chart.css";
 import "./Legend.css";
 
+type Names = readonly { name: string }[];
+const NONE: ReadonlySet<string> = new Set();
+
+/** A chart without a series says nothing: when all that are left of them are hidden, none is. */
+const hiddenOf = (items: Names, hidden: ReadonlySet<string>) =>
+  items.every(({ name }) => hidden.has(name)) ? NONE : hidden;
+
+/** The series that a chart shows. */
+export function shownOf<T extends { name: string }>(items: readonly T[], hidden: ReadonlySet<string>): T[] {
+  const off = hiddenOf(items, hidden);
+  return items.filter(({ name }) => !off.has(name));
+}
+
 /** The series of a chart. A click hides or shows one of them; with Alt it shows that one alone. */
 export function Legend({
   label,
   items,
-  hidden,
+  hidden: asked,
   className = "",
   onChange,
 }: {
@@ -17,6 +30,7 @@ export function Legend({
   className?: string;
   onChange: (hidden: ReadonlySet<string>) => void;
 }) {
+  const hidden = hiddenOf(items, asked);
   const choose = (event: MouseEvent, name: string) => {
     const others = items.map((item) => item.name).filter((other) => other !== name);
     if (event.altKey) {
@@ -25,8 +39,7 @@ export function Legend({
     }
     const next = new Set(hidden);
     if (!next.delete(name)) next.add(name);
-    // A chart without a series says nothing.
-    onChange(items.every((item) => next.has(item.name)) ? new Set() : next);
+    onChange(hiddenOf(items, next));
   };
   return (
     <ul className={`legend ${className}`} aria-label={label}>

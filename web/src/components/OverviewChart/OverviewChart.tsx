@@ -65,8 +65,10 @@ export function OverviewChart({
   const t = useT();
   const language = useLanguage();
   const [ref, { width, height }] = useSize<HTMLDivElement>();
-  const [active, setActive] = useState<number | null>(null);
+  const [chosen, setActive] = useState<number | null>(null);
   const count = series[0]?.values.length ?? 24;
+  // The next answer may have fewer columns.
+  const active = chosen !== null && chosen < count ? chosen : null;
   const span = WINDOW_MS[window] / count;
   const starts = Array.from(
     { length: count },
@@ -128,6 +130,8 @@ export function OverviewChart({
         // A finger that is lifted leaves its value to be read.
         if (pointerType !== "touch") setActive(null);
       }}
+      // The finger scrolls the page instead.
+      onPointerCancel={() => setActive(null)}
     >
       {width > 0 && height > 0 ? (
         <svg viewBox={`0 0 ${width} ${height}`} aria-hidden="true">

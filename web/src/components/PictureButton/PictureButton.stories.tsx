@@ -1,5 +1,5 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
-import { keywordNames } from "@/test/samples";
+import { keywordNames, until } from "@/test/samples";
 import { Card } from "../Card/Card";
 import { Donut } from "../Donut/Donut";
 import { PictureButton } from "./PictureButton";
@@ -11,7 +11,7 @@ export default meta;
 type Story = StoryObj<typeof meta>;
 
 export const Typical: Story = {
-  args: { panel: "share", subject: "한눈에 보기", win: "24시간" },
+  args: { panel: "share", subject: "한눈에 보기", win: "24시간", moment: () => Date.parse(until) },
   render: (args) => (
     <Card title="비중" actions={<PictureButton {...args} />}>
       <Donut

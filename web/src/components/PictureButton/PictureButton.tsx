@@ -12,15 +12,15 @@ export function PictureButton({
   keyword,
   subject,
   win,
-  at,
+  moment,
 }: {
   /** Stands in the name of the file. */
   panel: string;
   keyword?: string | undefined;
-  /** The heading of the picture: what it is of, its window, and the moment, which is now if none is given. */
+  /** The heading of the picture: what it is of, its window, and the moment at which its figures stand. */
   subject: string;
   win: string;
-  at?: string | undefined;
+  moment: () => number;
 }) {
   const t = useT();
   const language = useLanguage();
@@ -28,13 +28,16 @@ export function PictureButton({
   const save = async () => {
     const card = own.current?.closest("section");
     if (!card) return;
-    const now = Date.now();
-    const { pictureOf } = await loadAgain(() => import("./picture"));
-    const time = absolute(at === undefined ? now : Date.parse(at), language);
-    const blob = await pictureOf(card, t("share.filetitle", { keyword: subject, win, time }));
-    const file = fileName(keyword, panel, now, "png");
-    download(file, blob);
-    toast(t("export.done", { file }), "picture");
+    try {
+      const { pictureOf } = await loadAgain(() => import("./picture"));
+      const time = absolute(moment(), language);
+      const blob = await pictureOf(card, t("share.filetitle", { keyword: subject, win, time }));
+      const file = fileName(keyword, panel, Date.now(), "png");
+      download(file, blob);
+      toast(t("export.done", { file }), "picture");
+    } catch {
+      toast(t("export.failed"), "picture");
+    }
   };
   return (
     <span className="hide-s" ref={own}>

@@ -9,7 +9,8 @@ interface Place {
   y: number;
 }
 
-const isClear = (colour: string) => colour === "transparent" || /[,/] ?0\)$/.test(colour);
+/** Whether a computed colour has no opacity: it is the fourth value, or stands after a slash. */
+export const isClear = (colour: string) => /^transparent$|^rgba\(.*, ?0\)$|\/ ?0\)$/.test(colour);
 
 /**
  * Draws an element of the page on a canvas as it looks: boxes, text, SVG and canvases. The content security policy
@@ -88,13 +89,15 @@ function linesOf(node: Text): { text: string; box: DOMRect }[] {
   if (!first) return [];
   if (whole.length === 1) return [{ text: node.data.replaceAll(/\s+/g, " "), box: first }];
   const lines: { text: string; box: DOMRect }[] = [];
-  for (let index = 0; index < node.data.length; index += 1) {
-    range.setStart(node, index);
-    range.setEnd(node, index + 1);
+  let end = 0;
+  // By code point: half a pair has no letter to draw.
+  for (const letter of node.data) {
+    range.setStart(node, end);
+    end += letter.length;
+    range.setEnd(node, end);
     const box = range.getClientRects()[0];
     if (!box || box.width === 0) continue;
     const line = lines.at(-1);
-    const letter = node.data[index] ?? "";
     if (line && Math.abs(line.box.top - box.top) < 2) {
       line.text += letter;
       line.box = new DOMRect(line.box.left, line.box.top, box.right - line.box.left, box.height);

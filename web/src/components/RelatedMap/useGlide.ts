@@ -47,6 +47,8 @@ export function useGlide(ref: RefObject<SVGSVGElement | null>, places: ReadonlyM
       return before !== undefined && (before.x !== x || before.y !== y);
     });
     if (!svg || still || !moves) {
+      // A glide that was cut short has left words halfway, and React does not know of it.
+      if (svg && still) draw(svg, places);
       seen.current = places;
       return;
     }

@@ -5,6 +5,9 @@ import "uplot/dist/uPlot.min.css";
 import "./UPlot.css";
 import { useSize } from "@/hooks/useSize";
 
+/** Whether the page is about to be printed. */
+let printing = false;
+
 /** Counts how often the theme has changed, so that a chart reads its colours again. */
 function useThemeVersion(): number {
   const [version, setVersion] = useState(0);
@@ -12,7 +15,11 @@ function useThemeVersion(): number {
     const observer = new MutationObserver(() => setVersion((now) => now + 1));
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "lang"] });
     // The page is printed right after this event.
-    const print = () => flushSync(() => setVersion((now) => now + 1));
+    const print = () => {
+      printing = true;
+      flushSync(() => setVersion((now) => now + 1));
+      printing = false;
+    };
     addEventListener("beforeprint", print);
     return () => {
       observer.disconnect();
@@ -54,6 +61,8 @@ export function UPlot({
     const element = ref.current;
     if (!element || !ready) return;
     const made = new uPlot(latest.current.options(element, width, height), latest.current.data, element);
+    // A new chart draws itself in a microtask, which comes after the print when a script has asked for it.
+    if (printing) made.batch(() => undefined);
     plot.current = made;
     latest.current.onPlot?.(made);
     return () => {

@@ -264,6 +264,8 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
       onPointerLeave={({ pointerType }) => {
         if (pointerType !== "touch") setActive(null);
       }}
+      // The finger scrolls the page instead.
+      onPointerCancel={() => setActive(null)}
       onBlur={() => setActive(null)}
     >
       <UPlot

@@ -27,8 +27,9 @@ export function drawWeekends(plot: uPlot, marks: Marks, theme: ChartTheme): void
   const { ctx, bbox } = plot;
   const times = plot.data[0];
   const half = marks.stepMs / 2;
-  const start = (times[0] ?? 0) * 1_000 - half;
-  const end = (times.at(-1) ?? 0) * 1_000 + half;
+  // The buckets' own time; each is drawn around its start, half a step further left.
+  const start = (times[0] ?? 0) * 1_000;
+  const end = (times.at(-1) ?? 0) * 1_000 + marks.stepMs;
   if (end - start < MIN_WEEKEND_SPAN_MS || end - start > MAX_WEEKEND_SPAN_MS) return;
   ctx.save();
   ctx.fillStyle = theme.sunken;

@@ -21,6 +21,12 @@ export function useLiveView<T>(select: (view: LiveView) => T): T {
   return useStore(useLive().store, select);
 }
 
+/** The moment at which a page stands: the given one, or when the newest line came. It is read when it is asked for. */
+export function useMoment(at: string | undefined): () => number {
+  const { store } = useLive();
+  return () => (at === undefined ? (store.getState().heardAt ?? Date.now()) : Date.parse(at));
+}
+
 /** Subscribes to a channel while the component is shown. Without a channel it does nothing. */
 export function useChannel<T extends ChannelState>(channel: Channel | undefined) {
   const live = useLive();

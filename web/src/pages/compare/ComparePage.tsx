@@ -12,7 +12,7 @@ import { Donut } from "@/components/Donut/Donut";
 import { ColourDot, useSlots } from "@/components/Dot/Dot";
 import { Empty, Failed } from "@/components/Empty/Empty";
 import { FindPalette } from "@/components/FindPalette/FindPalette";
-import { Legend } from "@/components/Legend/Legend";
+import { Legend, shownOf } from "@/components/Legend/Legend";
 import { PictureButton } from "@/components/PictureButton/PictureButton";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
@@ -83,6 +83,7 @@ export default function ComparePage() {
             until={data.until}
             live={at === undefined}
             at={at}
+            answeredAt={at === undefined ? dataUpdatedAt : Date.parse(at)}
             onMode={(next) => set({ mode: next === "count" ? undefined : next }, true)}
           />
         ) : (
@@ -218,6 +219,7 @@ function Panels({
   until,
   live,
   at,
+  answeredAt,
   onMode,
 }: {
   series: readonly Compared[];
@@ -226,6 +228,7 @@ function Panels({
   until: string;
   live: boolean;
   at: string | undefined;
+  answeredAt: number;
   onMode: (mode: Mode) => void;
 }) {
   const t = useT();
@@ -279,7 +282,7 @@ function Panels({
     [t("chart.time"), ...names],
     bars.map(({ name, bars: each }) => [name, ...each.map(({ count }) => count)]),
   ];
-  const picture = { subject: t("cmp.title"), win: t(`win.${window}`), at };
+  const picture = { subject: t("cmp.title"), win: t(`win.${window}`), moment: () => answeredAt };
   const modes = [
     { value: "count", label: t("cmp.abs") },
     { value: "index", label: t("cmp.index") },
@@ -306,7 +309,7 @@ function Panels({
         }
       >
         <CompareChart
-          lines={lines.filter(({ name }) => !hidden.has(name))}
+          lines={shownOf(lines, hidden)}
           times={times}
           step={step}
           unit={mode === "share" ? "%" : ""}

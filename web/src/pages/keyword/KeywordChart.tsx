@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { IconButton } from "@/components/Button/Button";
 import { Card } from "@/components/Card/Card";
 import { Chip } from "@/components/Chip/Chip";
@@ -8,15 +8,18 @@ import { PictureButton } from "@/components/PictureButton/PictureButton";
 import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { SpikeStrip } from "@/components/SpikeStrip/SpikeStrip";
+import { stretchText } from "@/components/VolumeChart/bucket";
 import { VolumeChart } from "@/components/VolumeChart/VolumeChart";
+import { useMoment } from "@/data/live/context";
 import type { Spike, Step, Window } from "@/data/types";
 import { isOngoing } from "@/format/headline";
 import { isoLocal } from "@/format/time";
 import { useShortcut } from "@/hooks/useShortcut";
-import { useT } from "@/i18n/I18n";
+import { useLanguage, useT } from "@/i18n/I18n";
 import type { Stretch } from "./range";
 import { STEPS } from "./range";
 import type { useKeywordChart } from "./useKeywordChart";
+import { useStrip } from "./useStrip";
 
 interface Props {
   keyword: string;
@@ -34,32 +37,6 @@ interface Props {
 
 const NO_SPIKES: readonly Spike[] = [];
 
-/** Whether the reader is at something that stands below the chart. */
-function isReadBelow(): boolean {
-  const card = document.querySelector(".k-chart");
-  const page = card?.closest("main");
-  if (!card || !page) return false;
-  return [...page.querySelectorAll(":hover, :focus-visible")].some(
-    (element) =>
-      (card.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0 &&
-      !card.contains(element),
-  );
-}
-
-/**
- * Which spike has its strip open. One that comes later pushes down what stands below, so it waits behind a chip while
- * someone reads there.
- */
-function useStrip(start: string | undefined, loaded: boolean) {
-  const [opened, open] = useState<string | undefined>(undefined);
-  const first = useRef(true);
-  useLayoutEffect(() => {
-    if (start !== undefined && (first.current || !isReadBelow())) open(start);
-    if (loaded) first.current = false;
-  }, [start, loaded]);
-  return [opened, open] as const;
-}
-
 /** The main chart with its step, its spikes, and the strip that explains the newest of them. */
 export function KeywordChart({
   keyword,
@@ -74,20 +51,23 @@ export function KeywordChart({
   onWord,
 }: Props) {
   const t = useT();
+  const language = useLanguage();
+  const moment = useMoment(at);
   const [table, setTable] = useState(false);
   useShortcut("t", () => setTable((now) => !now));
   const { points, data, step, zoom, previous, error, open } = chart;
-  const start = points?.[0] ? Date.parse(points[0].at) : 0;
-  const end = data ? Date.parse(data.until) : 0;
+  // While another channel loads, the strip stays with the stretch that was shown last.
+  const span = useRef({ start: 0, end: 0 });
+  if (points?.[0] && data) span.current = { start: Date.parse(points[0].at), end: Date.parse(data.until) };
+  const { start, end } = span.current;
   const shown = (spikes ?? NO_SPIKES).filter(
     (spike) => Date.parse(spike.end) > start && Date.parse(spike.start) < end,
   );
   const chosen =
     stretch &&
     shown.find((spike) => Date.parse(spike.start) <= stretch.from && Date.parse(spike.end) >= stretch.to);
-  const spike = chosen ?? shown.at(-1);
-  const [opened, openStrip] = useStrip(spike?.start, points !== undefined && spikes !== undefined);
-  const strip = spike && (chosen || opened === spike.start);
+  const strip = useStrip(shown, chosen, points !== undefined && spikes !== undefined);
+  const { spike, waiting } = strip;
   const steps = STEPS[window].map((value) => ({ value, label: t(`step.${value}`) }));
   const series = (): CsvTable => [
     [t("chart.time"), t("col.tweets"), ...(previous ? [t("k.prevline")] : [])],
@@ -117,8 +97,8 @@ export function KeywordChart({
       }
       actions={
         <>
-          {spike && !strip ? (
-            <Chip tone="rise" icon="up" onClick={() => openStrip(spike.start)}>
+          {waiting ? (
+            <Chip tone="rise" icon="up" onClick={() => strip.open(waiting.start)}>
               {t("spike")}
             </Chip>
           ) : null}
@@ -139,14 +119,14 @@ export function KeywordChart({
             panel="volume"
             keyword={keyword}
             subject={keyword}
-            win={t(`win.${window}`)}
-            at={at}
+            win={zoom ? stretchText(zoom.from, zoom.to, step, language) : t(`win.${window}`)}
+            moment={moment}
           />
           <CsvButton panel="volume" keyword={keyword} table={series} />
         </>
       }
       footer={
-        spike && strip ? (
+        spike ? (
           <SpikeStrip
             spike={spike}
             ongoing={isOngoing(spike, new Date().toISOString())}

@@ -115,10 +115,13 @@ function Content({
   const usual = useUsual(keyword);
   const spikes = useSpikes(keyword, at);
   const ongoing = spikes.data?.spikes.find((spike) => isOngoing(spike, at ?? new Date().toISOString()));
-  // What is below the chart comes after the strip of the spike, which would push it down.
+  // What is below the chart comes after the strip of the spike, which would push it down. From then on it stays: the
+  // chart is empty for a moment with each change of its channel, and what stands below has a state to lose.
+  const [below, setBelow] = useState(false);
   const strip =
     (spikes.data !== undefined || spikes.error !== undefined) &&
     (chart.points !== undefined || chart.error !== undefined);
+  if (strip && !below) setBelow(true);
   const connection = useLiveView((view) => view.connection.state);
 
   const filter: FeedFilter = {
@@ -204,6 +207,8 @@ function Content({
     ...(phone ? [{ value: "map", label: t("k.map.asMap") } as const] : []),
     { value: "pop", label: t("k.popular") },
   ] as const;
+  const panel = tab === "map" && !phone ? "rank" : tab;
+  const unprinted = tabs.flatMap(({ value, label }) => (value === "feed" || value !== panel ? [label] : []));
   return (
     <div className="split">
       <div className="k-main">
@@ -261,7 +266,7 @@ function Content({
             onStretch={setStretch}
             onWord={onWord}
           />
-          {!strip ? null : wide ? (
+          {!below ? null : wide ? (
             <>
               <section className="card rm">
                 {ranking}
@@ -270,22 +275,17 @@ function Content({
               <div className="pair">{people}</div>
             </>
           ) : (
-            <Tabs
-              className="mtabs"
-              label={keyword}
-              value={tab === "map" && !phone ? "rank" : tab}
-              tabs={tabs}
-              onChange={setTab}
-            >
-              {tab === "feed" ? feedElement : null}
-              {tab === "rank" || (tab === "map" && !phone) ? (
+            <Tabs className="mtabs" label={keyword} value={panel} tabs={tabs} onChange={setTab}>
+              {panel === "feed" ? feedElement : null}
+              {panel === "rank" ? (
                 <section className="card rm">
                   {ranking}
                   {phone ? null : map}
                 </section>
               ) : null}
-              {tab === "map" && phone ? <section className="card">{map}</section> : null}
-              {tab === "pop" ? <div className="pair">{people}</div> : null}
+              {panel === "map" ? <section className="card">{map}</section> : null}
+              {panel === "pop" ? <div className="pair">{people}</div> : null}
+              <p className="print-only t3">{t("print.left", { parts: unprinted.join(", ") })}</p>
             </Tabs>
           )}
         </PageBody>

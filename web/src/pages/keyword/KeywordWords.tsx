@@ -9,6 +9,7 @@ import { Segmented } from "@/components/Segmented/Segmented";
 import { Skeleton } from "@/components/Skeleton/Skeleton";
 import { Tabs } from "@/components/Tabs/Tabs";
 import { loadAgain } from "@/data/late";
+import { useMoment } from "@/data/live/context";
 import type { RankingBy, RankingOrder, TopItem, Window } from "@/data/types";
 import { useRanking, useRelated } from "@/hooks/topics";
 import { useT } from "@/i18n/I18n";
@@ -133,6 +134,7 @@ export const MapPanel = memo(function MapPanel({
 }: Props & { list: boolean; onList: (list: boolean) => void }) {
   const t = useT();
   const [full, setFull] = useState(false);
+  const moment = useMoment(at);
   const { data, error, retry } = useRelated(keyword, window, at);
   const table = (): CsvTable => [
     [t("col.rank"), t("col.word"), t("col.count"), t("col.score")],
@@ -157,7 +159,13 @@ export const MapPanel = memo(function MapPanel({
             onChange={(value) => onList(value === "list")}
           />
           {list ? null : (
-            <PictureButton panel="map" keyword={keyword} subject={keyword} win={t(`win.${window}`)} at={at} />
+            <PictureButton
+              panel="map"
+              keyword={keyword}
+              subject={keyword}
+              win={t(`win.${window}`)}
+              moment={moment}
+            />
           )}
           <CsvButton panel="related" keyword={keyword} table={table} />
           <IconButton icon="full" label={t("k.map.full")} onClick={() => setFull(true)} />

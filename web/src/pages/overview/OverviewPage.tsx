@@ -11,7 +11,7 @@ import { Failed } from "@/components/Empty/Empty";
 import { Headline } from "@/components/Headline/Headline";
 import { KeywordTable } from "@/components/KeywordTable/KeywordTable";
 import { LatestTweets } from "@/components/LatestTweets/LatestTweets";
-import { Legend } from "@/components/Legend/Legend";
+import { Legend, shownOf } from "@/components/Legend/Legend";
 import { OverviewChart, type Series } from "@/components/OverviewChart/OverviewChart";
 import { PictureButton } from "@/components/PictureButton/PictureButton";
 import { Segmented } from "@/components/Segmented/Segmented";
@@ -20,6 +20,7 @@ import { SpikeList } from "@/components/SpikeList/SpikeList";
 import { Stat } from "@/components/Stat/Stat";
 import { distinctSlots, slotColour } from "@/data/colours";
 import { loadAgain } from "@/data/late";
+import { useMoment } from "@/data/live/context";
 import { type Overview, type SpikeOfKeyword, WINDOW_MS, type Window } from "@/data/types";
 import { headline, isOngoing } from "@/format/headline";
 import { changeOf, exact } from "@/format/numbers";
@@ -186,7 +187,7 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
   const win = t(`win.${window}`);
   // There a text takes one line.
   const wide = useMedia("(min-width: 1920px)");
-  const picture = { subject: t("nav.overview"), win, at };
+  const picture = { subject: t("nav.overview"), win, moment: useMoment(at) };
   useShortcut("t", () => setTable(!table));
   const modes = [
     { value: "stack", label: t("ov.stack") },
@@ -224,7 +225,7 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
             />
           </div>
           <OverviewChart
-            series={series.filter(({ name }) => !hidden.has(name))}
+            series={shownOf(series, hidden)}
             window={window}
             until={overview.until}
             mode={mode}
