@@ -211,6 +211,10 @@ export const tests = [
       const hidden = [".side", ".feed", ".newpill", ".top .btn", ".seg"];
       for (const selector of hidden)
         for (const each of await page.locator(selector).all()) assert.ok(!(await each.isVisible()), selector);
+      // Paper is narrow; what the wide page shows is printed all the same.
+      await page.setViewportSize({ width: 703, height: 900 });
+      await wait(300);
+      assert.ok(await page.locator(".card.rm").isVisible());
       const foot = await page.locator(".print-foot").textContent();
       assert.match(foot, /tidings.*기준.*\/k\//);
     },

@@ -1,5 +1,6 @@
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback, useRef, useSyncExternalStore } from "react";
 
+/** Whether the screen answers to a query. Paper does not: what is printed is the page as it stands. */
 export function useMedia(query: string): boolean {
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -9,5 +10,9 @@ export function useMedia(query: string): boolean {
     },
     [query],
   );
-  return useSyncExternalStore(subscribe, () => matchMedia(query).matches);
+  const held = useRef<boolean>(undefined);
+  return useSyncExternalStore(subscribe, () => {
+    if (held.current === undefined || !matchMedia("print").matches) held.current = matchMedia(query).matches;
+    return held.current;
+  });
 }

@@ -1,1 +1,0 @@
-import{t as e}from"./dist-DfQ0gHZY.js";import{br as t}from"./shared-BkQNWl_q.js";var n=t();function r({items:t,render:r}){return(0,n.jsx)(e,{data:t,itemContent:(e,t)=>r(t),style:{height:`100%`}})}export{r as default};
