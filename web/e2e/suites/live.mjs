@@ -34,13 +34,13 @@ export const tests = [
       await world.publish(KEYWORD, 120);
       await page.goto(world.path(KEYWORD));
       const list = page.locator(".feed-l [data-virtuoso-scroller]");
-      await page.locator(".tweet").first().waitFor();
+      await page.locator(".feed-l .tweet").first().waitFor();
       await list.evaluate((element) => element.scrollTo(0, 600));
       await wait(300);
-      const first = await page.locator(".tweet").first().getAttribute("data-id");
+      const first = await page.locator(".feed-l .tweet").first().getAttribute("data-id");
       await world.publish(KEYWORD, 3);
       await page.locator(".newpill", { hasText: "3" }).waitFor({ timeout: 8_000 });
-      assert.equal(await page.locator(".tweet").first().getAttribute("data-id"), first);
+      assert.equal(await page.locator(".feed-l .tweet").first().getAttribute("data-id"), first);
       await page.locator(".newpill").click();
       await page.locator(`.tweet[data-id="${world.newest()}"]`).waitFor({ timeout: 8_000 });
     },
