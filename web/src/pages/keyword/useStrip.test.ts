@@ -29,9 +29,9 @@ it("opens the newest spike, and the chosen one before it", () => {
 });
 
 it("lets a new spike wait while someone reads below, and keeps the open one", () => {
-  document.body.innerHTML = '<main><section class="k-chart"></section><button>below</button></main>';
+  document.body.innerHTML = '<main><section class="k-chart"></section><input aria-label="below"></main>';
   const { result, rerender } = strip([old]);
-  document.querySelector("button")?.focus();
+  document.querySelector("input")?.focus();
   rerender({ shown: [old, next], chosen: undefined });
   expect(result.current).toMatchObject({ spike: old, waiting: next });
   act(() => result.current.open(next.start));
