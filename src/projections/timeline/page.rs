@@ -355,6 +355,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn page_is_packed_only_if_that_makes_it_shorter() {
+        // The compressed text is shorter than the text by less than the length before it.
+        for text in ["🕴\u{1b}🕴\u{1b}", "a", &"a".repeat(500)] {
+            let mut page = TweetPage::new(TweetKey::first());
+            insert(&mut page, &tweet(0, "t0", text), 1);
+            let row = page.encode();
+            let packed = pack_page(&row);
+            assert!(
+                packed.is_none_or(|packed| packed.len() < row.len()),
+                "{text}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn page_keeps_its_tweets_in_order_through_any_change(

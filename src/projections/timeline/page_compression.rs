@@ -48,14 +48,17 @@ pub fn pack_page(row: &[u8]) -> Option<Vec<u8>> {
     };
     let compressed =
         COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(content).ok())?;
-    if compressed.len() >= content.len() {
+    let length = u32::try_from(content.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
+    if compressed.len().saturating_add(length.len()) >= content.len() {
         return None;
     }
-    let mut packed = Vec::with_capacity(compressed.len().saturating_add(ROW_HEADER_BYTES + 4));
+    let whole = ROW_HEADER_BYTES + length.len();
+    let mut packed = Vec::with_capacity(compressed.len().saturating_add(whole));
     packed.push(COMPRESSED);
     packed.extend_from_slice(changed_at);
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-    packed.extend_from_slice(&length.to_le_bytes());
+    packed.extend_from_slice(&length);
     packed.extend_from_slice(&compressed);
     Some(packed)
 }
