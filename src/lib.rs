@@ -32,6 +32,8 @@ pub mod maintenance;
 
 pub mod demo;
 
+pub mod sources;
+
 pub mod http;
 
 pub mod app;

@@ -10,6 +10,7 @@ use super::Invocation;
 use super::failure::CommandOutcome;
 use super::table::table;
 use crate::journal::without_passwords;
+use crate::settings::is_secret;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigAction {
@@ -53,12 +54,9 @@ pub(super) fn run(
     Ok(CommandOutcome::Done)
 }
 
-/// Settings whose value is never shown.
-const SECRET: [&str; 1] = ["nats.token"];
-
 fn shown<'a>(key: &str, value: &'a toml::Value) -> Cow<'a, toml::Value> {
     let text = value.as_str().unwrap_or_default();
-    if SECRET.contains(&key) && !text.is_empty() {
+    if is_secret(key) && !text.is_empty() {
         Cow::Owned("(given)".into())
     } else if key == "nats.url" {
         let urls: Vec<_> = text.split(',').map(|url| url.trim().to_owned()).collect();

@@ -48,6 +48,17 @@ pub enum SettingsError {
         /// The values that the key accepts.
         right: String,
     },
+    /// A flag sets a secret, which other users of the machine could read in the list of processes.
+    #[error(
+        "{key} is a secret and cannot be given on the command line; set {variable}, or name a file \
+        that only you can read"
+    )]
+    SecretFlag {
+        /// The key.
+        key: String,
+        /// The environment variable that sets the key.
+        variable: String,
+    },
     /// A context of the `nats` command cannot be used.
     #[error(transparent)]
     Context(#[from] ContextError),

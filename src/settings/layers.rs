@@ -11,6 +11,7 @@ use toml::Value;
 
 use super::SettingsError;
 use super::file::{flatten, parse, read};
+use super::secret::may_be_a_flag;
 
 /// The prefix of environment variables that are settings.
 const VARIABLE_PREFIX: &str = "TIDINGS_";
@@ -117,6 +118,12 @@ impl Layers {
         key: &str,
         text: &str,
     ) -> Result<(), SettingsError> {
+        if !may_be_a_flag(key) {
+            return Err(SettingsError::SecretFlag {
+                key: key.to_owned(),
+                variable: variable_of(key),
+            });
+        }
         self.put_text(key, text, SettingSource::Flag(flag.to_owned()))
     }
 
@@ -138,6 +145,7 @@ impl Layers {
         let value = match self.0.get(key).map(|entry| &entry.value) {
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
             Some(Value::Integer(_)) => text.replace('_', "").parse().ok().map(Value::Integer),
+            Some(Value::Float(_)) => text.parse().ok().map(Value::Float),
             Some(Value::Array(_)) => Some(Value::Array(
                 text.split(',')
                     .map(|item| Value::String(item.trim().to_owned()))
@@ -162,8 +170,7 @@ impl Layers {
         let suggestion = match (nearest, &source) {
             (None, _) => "`tidings config show` lists all settings".to_owned(),
             (Some(known), SettingSource::Variable(_)) => {
-                let name = known.replace('.', "__").to_ascii_uppercase();
-                format!("did you mean {VARIABLE_PREFIX}{name}?")
+                format!("did you mean {}?", variable_of(known))
             }
             (Some(known), _) => format!("did you mean {known:?}?"),
         };
@@ -179,4 +186,10 @@ impl Layers {
             .get(key)
             .ok_or_else(|| self.unknown(key, SettingSource::Default))
     }
+}
+
+/// The environment variable that sets a key.
+fn variable_of(key: &str) -> String {
+    let name = key.replace('.', "__").to_ascii_uppercase();
+    format!("{VARIABLE_PREFIX}{name}")
 }

@@ -15,6 +15,8 @@ mod http;
 mod layers;
 mod live;
 mod nats;
+mod secret;
+mod sources;
 mod values;
 mod views;
 
@@ -24,6 +26,11 @@ pub use http::HttpSettings;
 pub use layers::{Layers, SettingEntry, SettingSource};
 pub use live::LiveSettings;
 pub use nats::{ContextError, NatsSettings};
+pub use secret::{SecretText, is_secret};
+pub use sources::{
+    BackoffSettings, BlueskySettings, JetstreamProtocol, MastodonSettings, MastodonStream,
+    SourcesSettings, XSettings,
+};
 pub use views::{SpikeLimits, TextSettings};
 
 use crate::telemetry::LogFormat;
@@ -62,6 +69,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Limits and times of live clients.
     pub live: LiveSettings,
+    /// The collectors of posts.
+    pub sources: SourcesSettings,
     /// The journal in NATS JetStream; `None` when it is embedded.
     pub nats: Option<NatsSettings>,
 }
@@ -177,6 +186,7 @@ impl Settings {
                 cache_bytes: layers.whole("store.cache_bytes", MIB..=1024 * 1024 * MIB)?,
             },
             live: LiveSettings::from_layers(layers)?,
+            sources: SourcesSettings::from_layers(layers)?,
             nats: nats::read(layers)?,
         })
     }
@@ -334,8 +344,8 @@ mod tests {
         let defaults = Layers::of_defaults(DEFAULTS).unwrap();
         for (key, _) in defaults.entries() {
             let wrong = match key.rsplit_once('.') {
-                Some((section, key)) => format!("[{section}]\n{key} = 1.5\n"),
-                None => format!("{key} = 1.5\n"),
+                Some((section, key)) => format!("[{section}]\n{key} = [1.5]\n"),
+                None => format!("{key} = [1.5]\n"),
             };
             let (_folder, given) = file(&wrong);
             let error = read(&given, &[]).expect_err(key);
@@ -344,7 +354,8 @@ mod tests {
                 matches!(error, SettingsError::Invalid { .. }),
                 "{key}: {text}"
             );
-            for part in [key, "1.5", "tidings.toml"] {
+            let found = if is_secret(key) { "secret" } else { "1.5" };
+            for part in [key, found, "tidings.toml"] {
                 assert!(text.contains(part), "{part} is not in {text}");
             }
         }
@@ -368,6 +379,42 @@ mod tests {
                 .to_string();
             assert!(text.contains(right) && text.contains(variable), "{text}");
         }
+    }
+
+    #[test]
+    fn secret_of_a_source_is_refused_as_a_flag_and_never_shown() {
+        let given = Given {
+            flags: vec![flag("sources.x.token", "s3cret")],
+            ..Given::default()
+        };
+        let text = read(&given, &[]).unwrap_err().to_string();
+        assert!(text.contains("TIDINGS_SOURCES__X__TOKEN"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
+        let variables = [("TIDINGS_SOURCES__X__TOKEN", "s3cret")];
+        let settings = read(&Given::default(), &variables).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        assert_eq!(settings.sources.x.token.unwrap().reveal(), "s3cret");
+        let (_folder, given) = file("[sources.x]\ntoken = [\"s3cret\"]\n");
+        let text = read(&given, &[]).unwrap_err().to_string();
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+
+    #[test]
+    fn settings_of_sources_have_the_defaults_of_the_specification() {
+        let sources = read(&Given::default(), &[]).unwrap().sources;
+        assert_eq!(
+            (sources.x.price_post, sources.x.price_user),
+            (5_000, 10_000)
+        );
+        assert_eq!(sources.x.url, "https://api.x.com");
+        assert_eq!(sources.bluesky.urls.len(), 4);
+        assert_eq!(sources.mastodon.url, None);
+        let variables = [("TIDINGS_SOURCES__X__MONTH_USD", "12.5")];
+        let sources = read(&Given::default(), &variables).unwrap().sources;
+        assert_eq!(sources.x.month_usd, 12_500_000);
+        let wrong = [("TIDINGS_SOURCES__X__URL", "api.x.com")];
+        let text = read(&Given::default(), &wrong).unwrap_err().to_string();
+        assert!(text.contains("https://host:port"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use toml::Value;
 
+use super::secret::is_secret;
 use super::{Layers, SettingsError};
 
 impl Layers {
@@ -18,7 +19,11 @@ impl Layers {
         let entry = self.entry(key)?;
         read(&entry.value).ok_or_else(|| SettingsError::Invalid {
             key: key.to_owned(),
-            found: entry.value.to_string(),
+            found: if is_secret(key) {
+                "a secret of another form".to_owned()
+            } else {
+                entry.value.to_string()
+            },
             from: entry.source.clone(),
             right: right.to_owned(),
         })
@@ -26,6 +31,28 @@ impl Layers {
 
     pub(super) fn text(&self, key: &str) -> Result<&str, SettingsError> {
         self.take(key, "a text", Value::as_str)
+    }
+
+    /// A text that `read` accepts.
+    pub(super) fn checked_text<T>(
+        &self,
+        key: &str,
+        right: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, SettingsError> {
+        self.take(key, right, |value| read(value.as_str()?))
+    }
+
+    /// A decimal number from 0 to a million, in millionths.
+    pub(super) fn millionths(&self, key: &str) -> Result<u64, SettingsError> {
+        self.take(key, "a number from 0 to 1000000", |value| {
+            let text = match value {
+                Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
+                _ => return None,
+            };
+            millionths_of(&text).filter(|number| *number <= 1_000_000_000_000)
+        })
     }
 
     pub(super) fn texts(&self, key: &str) -> Result<Vec<String>, SettingsError> {
@@ -108,5 +135,35 @@ impl Layers {
                 .find(|(word, _)| *word == text)
                 .map(|(_, meaning)| *meaning)
         })
+    }
+}
+
+/// A decimal such as `0.005` in millionths; digits beyond are cut off.
+fn millionths_of(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = part.chars().chain("000000".chars()).take(6).collect();
+    let whole: u64 = whole.parse().ok()?;
+    whole
+        .checked_mul(1_000_000)?
+        .checked_add(digits.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::millionths_of;
+
+    #[test]
+    fn decimals_are_read_in_millionths() {
+        for (text, millionths) in [
+            ("0.005", Some(5_000)),
+            ("0", Some(0)),
+            ("12.5", Some(12_500_000)),
+            ("0.0000019", Some(1)),
+            ("-1", None),
+            ("1e3", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(millionths_of(text), millionths, "{text}");
+        }
     }
 }

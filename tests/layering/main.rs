@@ -76,6 +76,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("demo", &["events"]),
+    ("sources", &["events", "text", "journal"]),
     (
         "http",
         &[
@@ -89,6 +90,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "actors::engine",
             "actors::live",
             "ingest",
+            "sources",
         ],
     ),
     (
@@ -100,7 +102,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "journal",
             "actors::engine",
             "actors::live",
+            "ingest",
             "maintenance",
+            "sources",
             "http",
         ],
     ),
@@ -119,6 +123,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "ingest",
             "maintenance",
             "demo",
+            "sources",
             "http",
             "app",
         ],

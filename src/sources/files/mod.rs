@@ -1,0 +1,1 @@
+//! Files of posts in every format that exporters write.

@@ -1,0 +1,1 @@
+//! Mastodon: streams and timelines.
