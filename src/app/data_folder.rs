@@ -185,6 +185,12 @@ impl DataFolder {
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }
+
+    /// The folder of the reports of sources. It is not in `sources`, where each source has a folder
+    /// of its name.
+    pub fn source_reports(&self) -> PathBuf {
+        self.path.join("source-reports")
+    }
 }
 
 impl Drop for DataFolder {

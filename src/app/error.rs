@@ -9,6 +9,7 @@ use crate::actors::live::LiveStartError;
 use crate::http::{HostsError, NoDashboard};
 use crate::journal::JournalError;
 use crate::settings::SettingsError;
+use crate::sources::CollectorsStartError;
 
 /// Why the server cannot start or stop.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum AppError {
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The supervisor of the collectors cannot be started.
+    #[error(transparent)]
+    Collectors(#[from] CollectorsStartError),
     /// The engine cannot be started.
     #[error(transparent)]
     Engine(#[from] StartError),

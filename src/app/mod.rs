@@ -19,20 +19,25 @@ use crate::actors::engine::Tidings;
 use crate::actors::live::Live;
 use crate::events::Timestamp;
 use crate::http::{self, Http, HttpOptions, Server, ServerLimits};
-use crate::journal::{Durability, JournalHandle, MicroService, StatusAnswer};
+use crate::journal::{Durability, JournalHandle, MicroService, SourcesBucket, StatusAnswer};
 use crate::maintenance::{import_state, import_unfinished};
 use crate::settings::{NatsSettings, Settings};
+use crate::sources::{Collectors, SourceReports};
 use crate::telemetry::{Metrics, whole};
 
+mod collectors;
 mod data_folder;
 mod error;
 mod journals;
 mod listen;
 mod options;
+mod sources;
 
 pub use data_folder::{DataFolder, DataFolderError};
 pub use error::{AppError, FatalEnd};
 pub use journals::{open_journal, read_jetstream, read_journal};
+use sources::InProcess;
+
 pub(crate) use options::{engine_options, fold_context, jetstream_options};
 
 /// Time limit for running requests when the server stops.
@@ -52,6 +57,7 @@ pub struct App {
     live: Live,
     tidings: Tidings,
     service: Option<MicroService>,
+    collectors: Collectors,
     // Dropped last: it releases the lock.
     _folder: DataFolder,
 }
@@ -110,9 +116,11 @@ impl App {
     async fn start_on(
         settings: &Settings,
         (folder, journal, listeners): (DataFolder, JournalHandle, Listeners),
-        http_options: HttpOptions,
+        mut http_options: HttpOptions,
         serves: &AtomicBool,
     ) -> Result<Self, AppError> {
+        let reports = options::source_reports(settings, &folder)?;
+        http_options.sources = Some(reports.clone());
         log_durability(journal.durability());
         let limits = options::server_limits(settings, listen::allow_files());
         let metrics = Metrics::new();
@@ -120,8 +128,14 @@ impl App {
         let tidings = Tidings::start(options, journal, metrics.clone()).await?;
         let started = Self::start_serving(settings, &tidings, (listeners, limits), http_options);
         serves.store(true, Ordering::Release);
-        match started.await {
-            Ok((server, metrics_server, live, service)) => Ok(Self {
+        let collectors = Self::start_collectors(settings, &folder, &tidings, reports).await;
+        let started = match started.await {
+            Ok(started) => collectors.map(|collectors| (started, collectors)),
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(((server, metrics_server, live, service), collectors)) => Ok(Self {
+                collectors,
                 server,
                 metrics_server,
                 live,
@@ -137,6 +151,24 @@ impl App {
                 Err(error)
             }
         }
+    }
+
+    /// Starts the collectors that the settings enable.
+    async fn start_collectors(
+        settings: &Settings,
+        folder: &DataFolder,
+        tidings: &Tidings,
+        reports: SourceReports,
+    ) -> Result<Collectors, AppError> {
+        let auto_track = settings.keywords.auto_track;
+        let destination = InProcess::new(tidings.clone(), auto_track, reports);
+        let bucket = match &settings.nats {
+            Some(nats) => Some(Arc::new(SourcesBucket::new(jetstream_options(nats)?))),
+            None => None,
+        };
+        let destination = Arc::new(destination);
+        let enabled = collectors::enabled(settings, folder.path(), &destination, bucket.as_ref());
+        Collectors::start(enabled).await.map_err(AppError::from)
     }
 
     /// Starts the parts that answer clients.
@@ -193,8 +225,10 @@ impl App {
     /// [`AppError::Shutdown`].
     pub async fn stop(self) -> Result<(), AppError> {
         // HTTP and live stop at the same time, because an event stream is a request that ends only
-        // with its session.
+        // with its session. Collectors need neither: what they have read is taken in by the engine,
+        // which stops after them.
         tokio::join!(
+            self.collectors.stop(),
             self.server.stop(FINISH_REQUESTS_WITHIN),
             self.live.stop(FINISH_REQUESTS_WITHIN)
         );

@@ -1,8 +1,10 @@
 //! Maps the settings to the options of each part.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::AppError;
+use super::data_folder::DataFolder;
 use super::listen::connections_within;
 use crate::actors::engine::{self, ShardOptions};
 use crate::actors::live::LiveOptions;
@@ -13,6 +15,7 @@ use crate::projections::FoldContext;
 use crate::projections::spikes::SpikeSettings;
 use crate::projections::statistics::Decimal;
 use crate::settings::{NatsSettings, Settings, SettingsError};
+use crate::sources::{FolderReports, KvReports, ReportStore, SourceReports};
 use crate::text::AnalyserSettings;
 
 /// The options of the engine.
@@ -99,6 +102,22 @@ pub(super) fn server_limits(settings: &Settings, files: u64) -> ServerLimits {
         header_time: settings.http.header_timeout,
         write_idle: settings.http.write_idle_timeout,
     }
+}
+
+/// The reports of sources: in NATS, or in the data folder.
+///
+/// # Errors
+/// [`SettingsError`] when the named NATS context cannot be read.
+pub(super) fn source_reports(
+    settings: &Settings,
+    folder: &DataFolder,
+) -> Result<SourceReports, SettingsError> {
+    let store: Arc<dyn ReportStore> = match &settings.nats {
+        Some(nats) => Arc::new(KvReports::new(jetstream_options(nats)?)),
+        None => Arc::new(FolderReports::new(folder.source_reports())),
+    };
+    let clock = Clock::of(Timestamp::now);
+    Ok(SourceReports::new(store, clock, settings.sources.report))
 }
 
 /// The options of HTTP.

@@ -175,7 +175,7 @@ fn detail_of(body: &[u8]) -> String {
 
 /// The address of the server that the settings describe; the loopback address if the server listens
 /// on all addresses.
-fn local(settings: &Settings) -> String {
+pub(super) fn local(settings: &Settings) -> String {
     let mut address = settings.listen;
     if address.ip().is_unspecified() {
         address.set_ip(match address {

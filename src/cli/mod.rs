@@ -1,6 +1,6 @@
 //! The command line: one file per command.
 //!
-//! Most commands run a server (`serve`, `demo`, `bench`), ask a running one (`publish`,
+//! Most commands run a server (`serve`, `demo`, `bench`), ask a running one (`publish`, `collect`,
 //! `keywords`), or work on the files of a data folder while no server holds it (`journal`,
 //! `rejected`, `views`). `sample`, `config` and `completions` need neither a server nor a data
 //! folder.
@@ -19,6 +19,7 @@ use crate::telemetry::{self, LogFormat};
 
 mod bench;
 mod client;
+mod collect;
 mod completions;
 mod config;
 mod demo;
@@ -101,6 +102,9 @@ enum Command {
     Serve,
     /// Send tweets to a running server, or straight to NATS with --nats
     Publish(publish::PublishArguments),
+    /// Collect posts from X, Bluesky, Mastodon or files
+    #[command(subcommand)]
+    Collect(collect::CollectAction),
     /// Write posts of the demo's made-up world as NDJSON
     Sample(sample::SampleArguments),
     /// List, track and untrack keywords at a running server
@@ -188,6 +192,7 @@ async fn dispatch(command: Command, invocation: &Invocation) -> anyhow::Result<C
         Command::Demo(arguments) => demo::run(arguments, invocation).await,
         Command::Serve => serve::run(invocation).await,
         Command::Publish(arguments) => publish::run(arguments, invocation).await,
+        Command::Collect(action) => collect::run(action, invocation).await,
         Command::Sample(arguments) => sample::run(&arguments, invocation),
         Command::Keywords(action) => keywords::run(action, invocation).await,
         Command::Journal(action) => journal::run(action, invocation).await,

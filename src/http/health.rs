@@ -180,7 +180,9 @@ pub async fn metrics(State(http): State<Http>, request: Request) -> Result<Respo
     let call = RequestContext::of(http, request);
     call.ask(None, Action::Observe)?;
     call.query(&[])?;
-    let text = call.http().metrics().encode();
+    let metrics = call.http().metrics();
+    call.http().sources().measure(&metrics.sources).await;
+    let text = metrics.encode();
     Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
 }
 

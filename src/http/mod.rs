@@ -6,6 +6,7 @@
 //! the event loop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -15,7 +16,9 @@ use self::byte_pace::BytePace;
 use self::lanes::Lanes;
 use crate::actors::engine::Tidings;
 use crate::actors::live::{Encoder, Live};
+use crate::events::Clock;
 use crate::ingest::Intake;
+use crate::sources::SourceReports;
 use crate::telemetry::Metrics;
 
 mod admission;
@@ -36,6 +39,7 @@ mod keywords;
 mod lanes;
 mod live;
 mod middleware;
+mod named_schema;
 mod pagination;
 mod parameter;
 mod problem;
@@ -48,6 +52,7 @@ mod routes;
 mod sequence_schema;
 mod server;
 mod slow_clients;
+mod sources;
 mod time_range;
 mod tweets;
 
@@ -69,6 +74,9 @@ pub use server::{ClientAddress, Server, ServerLimits};
 /// Bodies that are ingested at a time. Each may hold 16 MiB of memory. Further bodies wait.
 const MAX_BODIES_READ: usize = 64;
 
+/// Time between two reports of a source, where no setting says otherwise.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The state that all handlers share. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -82,6 +90,7 @@ struct Shared {
     encoder: Arc<dyn Encoder>,
     live_limits: LiveLimits,
     intake: Intake,
+    sources: SourceReports,
     access: Arc<dyn Access>,
     hosts: Hosts,
     files: Files,
@@ -113,6 +122,8 @@ pub struct HttpOptions {
     pub live: LiveLimits,
     /// Limits on the number of scans.
     pub queries: QueryLimits,
+    /// The reports of sources. `None`: they last as long as the interface.
+    pub sources: Option<SourceReports>,
 }
 
 impl Default for HttpOptions {
@@ -127,6 +138,7 @@ impl Default for HttpOptions {
             answer_budget: 128 * 1024 * 1024,
             live: LiveLimits::default(),
             queries: QueryLimits::default(),
+            sources: None,
         }
     }
 }
@@ -155,6 +167,7 @@ impl Http {
                 discard_pace: BytePace::of_discarded_bodies(),
                 answer_budget: ByteBudget::new(options.answer_budget, answer_metrics),
                 intake: Intake::new(tidings.clone(), options.auto_track),
+                sources: options.sources.unwrap_or_else(|| unkept_reports(&tidings)),
                 encoder: json_encoder(),
                 live,
                 live_limits: options.live,
@@ -180,6 +193,10 @@ impl Http {
         &self.shared.intake
     }
 
+    fn sources(&self) -> &SourceReports {
+        &self.shared.sources
+    }
+
     fn hosts(&self) -> &Hosts {
         &self.shared.hosts
     }
@@ -191,4 +208,10 @@ impl Http {
     fn metrics(&self) -> &Metrics {
         self.shared.tidings.metrics()
     }
+}
+
+/// Reports of sources that last as long as the interface.
+fn unkept_reports(tidings: &Tidings) -> SourceReports {
+    let engine = tidings.clone();
+    SourceReports::unkept(Clock::of(move || engine.now()), REPORT_INTERVAL)
 }

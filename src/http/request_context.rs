@@ -30,6 +30,8 @@ use crate::store::{Answer, Views};
 const TRIES: usize = 3;
 /// The part of a path before the token.
 const KEYWORDS: &str = "/api/v1/keywords/";
+/// The part of a path before the name of a source.
+const SOURCES: &str = "/api/v1/sources/";
 
 /// One request: its head, its caller and the interface.
 #[derive(Debug)]
@@ -104,6 +106,11 @@ impl RequestContext {
             .map_err(|error| Problem::BadKeyword(error.to_string()))
     }
 
+    /// The name of a source in the path, as the client wrote it.
+    pub fn source_name(&self) -> &str {
+        self.path.strip_prefix(SOURCES).unwrap_or_default()
+    }
+
     /// Asks the authorization policy.
     ///
     /// # Errors
@@ -146,11 +153,23 @@ impl RequestContext {
         body: RequestBody,
         media_type: &'static str,
     ) -> Result<Bytes, Problem> {
+        self.read_body_within(body, media_type, MAX_BODY_BYTES)
+            .await
+    }
+
+    /// Reads a body of at most `max` bytes, which has to be of this type.
+    ///
+    /// # Errors
+    /// As [`Self::read_body`].
+    pub async fn read_body_within(
+        &self,
+        body: RequestBody,
+        media_type: &'static str,
+        max: u64,
+    ) -> Result<Bytes, Problem> {
         body::check_type(&self.headers, media_type)?;
         let bodies = &self.http.shared.bodies;
-        bodies
-            .read(self.client, &self.headers, body, MAX_BODY_BYTES)
-            .await
+        bodies.read(self.client, &self.headers, body, max).await
     }
 
     /// Waits until the views are folded through `min_seq`, if there is one.

@@ -7,13 +7,13 @@ use axum::Router;
 use axum::extract::{OriginalUri, State};
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, any, delete, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
 
 use super::description::Operation;
 use super::parameter::{MIN_SEQ, Parameter};
 use super::problem::{Problem, shortened};
 use super::resources::RESOURCES;
-use super::{Http, assets, dashboard, health, keywords, live, middleware, tweets};
+use super::{Http, assets, dashboard, health, keywords, live, middleware, sources, tweets};
 
 /// A route: its path, methods and parameters.
 #[derive(Debug, Clone)]
@@ -117,6 +117,18 @@ pub(super) const PLAIN_ROUTES: &[PlainRoute] = &[
         "/api/v1/keywords/{token}/release",
         || post(keywords::release),
         keywords::release_operation,
+    ),
+    plain(
+        "GET",
+        "/api/v1/sources",
+        || get(sources::list),
+        sources::list_operation,
+    ),
+    plain(
+        "PUT",
+        "/api/v1/sources/{name}",
+        || put(sources::report),
+        sources::report_operation,
     ),
     plain("GET", EVENTS, || get(live::sse::get), live::sse::operation),
     plain(

@@ -31,8 +31,8 @@ pub use embedded::{
 pub use error::JournalError;
 
 pub use jetstream::{
-    BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, MicroService, Secret,
-    StatusAnswer, without_passwords,
+    BareJetStream, JetStreamJournal, JetStreamOptions, JetStreamPublisher, MicroService, Revised,
+    Secret, SourcesBucket, StatusAnswer, WriteTerms, without_passwords,
 };
 pub use memory::{MemoryJournal, MemoryRejectedLog};
 pub use rejected::{MAX_CODE_BYTES, MAX_KEPT_BYTES, RejectedEntry, RejectedLog, RejectedPage};

@@ -1,5 +1,5 @@
-//! Secrets: settings that are never shown, and never given on the command line, where other users of
-//! the machine could read them.
+//! Secrets: settings that are never shown, and never given on the command line, where other users
+//! of the machine could read them.
 
 /// The keys whose values are secrets.
 pub(super) const SECRET_KEYS: &[&str] = &[

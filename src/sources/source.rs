@@ -9,40 +9,10 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-use super::{Post, SourceRecord, WatchedKeywords};
+use super::{Post, SourceKind, SourceRecord, WatchedKeywords};
 use crate::events::{Event, Timestamp, TweetId};
-
-/// The kinds of sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SourceKind {
-    /// X API v2.
-    X,
-    /// Bluesky Jetstream.
-    Bluesky,
-    /// A Mastodon server.
-    Mastodon,
-    /// Files.
-    File,
-}
-
-impl SourceKind {
-    /// The name on the command line, in settings and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::X => "x",
-            Self::Bluesky => "bluesky",
-            Self::Mastodon => "mastodon",
-            Self::File => "file",
-        }
-    }
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The name of one stream of a source. Most sources have one stream; Mastodon has one for each
 /// hashtag in the mode `hashtag`, X has further ones for compliance.
@@ -68,6 +38,11 @@ pub trait Connection: Send {
     /// # Errors
     /// [`ConnectionEnd`] when nothing follows.
     async fn next(&mut self) -> Result<Arrival, ConnectionEnd>;
+
+    /// What was read since this was last called; nothing for a source that is free.
+    fn take_cost(&mut self) -> Cost {
+        Cost::default()
+    }
 }
 
 /// What arrived on a connection.
@@ -155,7 +130,7 @@ pub enum Purpose {
 }
 
 /// A part of the past that is fetched page by page. The checkpoint keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// What is asked for, in the words of the source. Only the source reads it.
     pub query: String,
@@ -220,6 +195,9 @@ pub struct Estimate {
     pub duration: Option<Duration>,
     /// The cost in millionths of a US dollar; 0 for a source that is free.
     pub micro_usd: u64,
+    /// The end of the part that the source does not have any more, if it lacks the beginning. The
+    /// slices begin there.
+    pub lost_until: Option<Timestamp>,
 }
 
 /// The state of the source's own side after it was brought in step with the keywords.
@@ -253,6 +231,12 @@ pub trait Source: Send + Sync + fmt::Debug + 'static {
         None
     }
 
+    /// The time without a post after which a connection of this stream is given up, by default
+    /// [`Self::quiet`].
+    fn quiet_of(&self, _stream: &StreamName) -> Option<Duration> {
+        self.quiet()
+    }
+
     /// Brings the source's side in step with the keywords, and names the streams to connect. It is
     /// called before the first connection and after each change of the keywords, and does not
     /// disturb open connections. Without streams the source is idle.
@@ -264,6 +248,41 @@ pub trait Source: Send + Sync + fmt::Debug + 'static {
         keywords: &WatchedKeywords,
         packing: Option<&serde_json::Value>,
     ) -> Result<Upkeep, ConnectError>;
+
+    /// What [`Self::watch`] returns, for a run that only fetches older posts: nothing is changed at
+    /// the source. By default it is the same, for sources whose own side has nothing to change.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    async fn watch_past(
+        &self,
+        keywords: &WatchedKeywords,
+        packing: Option<&serde_json::Value>,
+    ) -> Result<Upkeep, ConnectError> {
+        self.watch(keywords, packing).await
+    }
+
+    /// What [`Self::watch`] would change at the source, as a document for people and programs.
+    /// Nothing is changed.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    async fn preview(
+        &self,
+        _keywords: &WatchedKeywords,
+        _packing: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, ConnectError> {
+        Ok(serde_json::json!({}))
+    }
+
+    /// Removes everything that [`Self::watch`] has left at the source. Returns the number of
+    /// removed things.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    async fn clean(&self) -> Result<u64, ConnectError> {
+        Ok(0)
+    }
 
     /// Opens a stream.
     ///
@@ -280,7 +299,36 @@ pub trait Source: Send + Sync + fmt::Debug + 'static {
         false
     }
 
-    /// The slices of a time, in the order in which they are fetched, with the estimate of the whole.
+    /// The time by which a gap is extended on both sides, because records arrive late and out of
+    /// order.
+    fn seam(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The time of a record in the order of the source; `None` when it has none.
+    fn time_of(&self, record: &SourceRecord) -> Option<Timestamp> {
+        record.posted_at()
+    }
+
+    /// The price of what was read, in millionths of a US dollar.
+    fn price(&self, cost: Cost) -> u64 {
+        cost.micro_usd
+    }
+
+    /// The most that a calendar month may cost, in millionths of a US dollar; 0: no limit.
+    fn month_limit(&self) -> u64 {
+        0
+    }
+
+    /// The time from which a new connection sends what a back-fill from `from` asks for: `from`, or
+    /// a later time when the source keeps less. [`Self::plan`] returns slices for what is older.
+    /// `None` when a connection sends nothing of the past.
+    fn replays_from(&self, _from: Timestamp, _now: Timestamp) -> Option<Timestamp> {
+        None
+    }
+
+    /// The slices of a time, in the order in which they are fetched, with the estimate of the
+    /// whole.
     /// `until` is the end, exclusive.
     ///
     /// # Errors
@@ -312,6 +360,9 @@ pub trait Source: Send + Sync + fmt::Debug + 'static {
     fn refresh_every(&self) -> Option<Duration> {
         None
     }
+
+    /// Maps a record as it stands in the rejected log, so that it can be sent again.
+    fn map_again(&self, raw: &bytes::Bytes, now: Timestamp) -> SourceRecord;
 
     /// Asks for the current metrics of tweets of this source. Returns `tweet.engaged` events for
     /// those that exist, and the ids of those that the source no longer has.

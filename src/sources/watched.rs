@@ -54,6 +54,17 @@ impl WatchedKeywords {
         self.0.generation
     }
 
+    /// Identifies the set of keywords that a text matches, within this process.
+    pub fn fingerprint(&self, text: &str) -> u64 {
+        use std::hash::{BuildHasher as _, Hasher as _};
+        let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+        for keyword in self.matched_by(text) {
+            hasher.write(keyword.as_str().as_bytes());
+            hasher.write_u8(0xff);
+        }
+        hasher.finish()
+    }
+
     /// The keywords that a text matches.
     pub fn matched_by(&self, text: &str) -> Vec<&Keyword> {
         self.0.matcher.keywords_in(text)

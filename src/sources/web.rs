@@ -1,12 +1,12 @@
-//! What all sources need for HTTP: a client, bounded bodies, errors with the source's own words, and
-//! secrets.
+//! What all sources need for HTTP: a client, bounded bodies, errors with the source's own words,
+//! and secrets.
 
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 
 use super::{ConnectError, Requests};
 use crate::events::Timestamp;
@@ -68,7 +68,7 @@ pub(super) fn client(base: &Url) -> Result<Client, ConnectError> {
         .map_err(|error| ConnectError::Unusable(whole(&error).to_string()))
 }
 
-/// A complete answer with a status of success.
+/// A complete answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     /// The status.
@@ -77,6 +77,8 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     /// The body.
     pub(super) body: Bytes,
+    /// When the answer arrived, if the requests have a clock.
+    pub(super) at: Option<Timestamp>,
 }
 
 /// Sends a request and reads its answer, whatever its status.
@@ -97,6 +99,7 @@ pub(super) async fn ask(
             status,
             headers,
             body,
+            at: requests.now(),
         })
     };
     let answer = answered.await;
@@ -105,7 +108,7 @@ pub(super) async fn ask(
     answer
 }
 
-/// Opens a stream: returns the answer when its head has arrived with status 200.
+/// Opens a stream: returns the answer when its head has arrived with a status of success.
 ///
 /// # Errors
 /// [`ConnectError`], with the source's own words when the status is another one.
@@ -114,6 +117,45 @@ pub(super) async fn open(
     endpoint: &'static str,
     requests: &Requests,
 ) -> Result<Response, ConnectError> {
+    open_with(request, endpoint, requests, StatusCode::is_success).await
+}
+
+/// Opens a stream: returns the answer when its head has arrived with a status that `is_right`
+/// accepts.
+///
+/// # Errors
+/// [`ConnectError`], with the source's own words when the status is another one.
+pub(super) async fn open_with(
+    request: RequestBuilder,
+    endpoint: &'static str,
+    requests: &Requests,
+    is_right: fn(&StatusCode) -> bool,
+) -> Result<Response, ConnectError> {
+    match try_open(request, endpoint, requests, is_right).await? {
+        Opened::Stream(response) => Ok(response),
+        Opened::Refused(answer) => Err(refusal(&answer)),
+    }
+}
+
+/// What a request for a stream gave.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// The answer whose body is the stream.
+    Stream(Response),
+    /// A complete answer with another status.
+    Refused(Answer),
+}
+
+/// Opens a stream, and reads the whole answer when `is_right` does not accept its status.
+///
+/// # Errors
+/// [`ConnectError::Network`], [`ConnectError::Form`] when the answer is too large.
+pub(super) async fn try_open(
+    request: RequestBuilder,
+    endpoint: &'static str,
+    requests: &Requests,
+    is_right: fn(&StatusCode) -> bool,
+) -> Result<Opened, ConnectError> {
     let sent = tokio::time::timeout(CONNECT_TIMEOUT, request.send()).await;
     let response = match sent {
         Ok(Ok(response)) => response,
@@ -129,16 +171,17 @@ pub(super) async fn open(
     };
     let status = response.status().as_u16();
     requests.count(endpoint, status);
-    if response.status().is_success() {
-        return Ok(response);
+    if is_right(&response.status()) {
+        return Ok(Opened::Stream(response));
     }
     let headers = response.headers().clone();
     let body = tokio::time::timeout(CONNECT_TIMEOUT, read(response)).await;
     let body = body.unwrap_or_else(|_| Ok(Bytes::new()))?;
-    Err(refusal(&Answer {
+    Ok(Opened::Refused(Answer {
         status,
         headers,
         body,
+        at: requests.now(),
     }))
 }
 
@@ -168,7 +211,7 @@ pub(super) fn refusal(answer: &Answer) -> ConnectError {
     ConnectError::Status {
         status: answer.status,
         detail: detail(&answer.body),
-        retry_at: retry_at(&answer.headers),
+        retry_at: retry_at(answer),
     }
 }
 
@@ -201,26 +244,33 @@ pub(super) fn detail(body: &[u8]) -> String {
     text.chars().take(MAX_DETAIL_CHARS).collect()
 }
 
-/// The time from which a source accepts requests again: `Retry-After` in seconds, or the reset of
-/// its rate limit, in seconds since 1970 (X) or as an RFC 3339 time (Mastodon).
-pub(super) fn retry_at(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let date = text("date").and_then(http_date);
-    let after = headers.get(RETRY_AFTER).and_then(|value| {
-        let seconds: i64 = value.to_str().ok()?.trim().parse().ok()?;
-        Some(date?.plus(seconds.saturating_mul(1_000)))
-    });
-    let is_spent = text("x-rate-limit-remaining")
-        .or_else(|| text("x-ratelimit-remaining"))
-        .is_none_or(|remaining| remaining.trim() == "0");
+/// The time from which a source accepts requests again: the later one of `Retry-After` and of the
+/// reset of its rate limit. A reset counts when the rate limit is the reason (420, 429) or is used
+/// up.
+fn retry_at(answer: &Answer) -> Option<Timestamp> {
+    let text = |name: &str| answer.headers.get(name)?.to_str().ok();
+    let is_over = matches!(answer.status, 420 | 429)
+        || text("x-rate-limit-remaining")
+            .or_else(|| text("x-ratelimit-remaining"))
+            .is_none_or(|remaining| remaining.trim() == "0");
     let reset = text("x-rate-limit-reset")
         .or_else(|| text("x-ratelimit-reset"))
-        .filter(|_| is_spent)
+        .filter(|_| is_over)
         .and_then(reset_time);
+    let date = answer.at.or_else(|| text("date").and_then(http_date));
+    let after = text(RETRY_AFTER.as_str()).and_then(|after| retry_after(after, date));
     after.max(reset)
 }
 
-/// A reset of a rate limit, in either spelling.
+/// `Retry-After`: a number of seconds after the answer, or a date.
+fn retry_after(text: &str, answered: Option<Timestamp>) -> Option<Timestamp> {
+    match text.trim().parse::<u32>() {
+        Ok(seconds) => Some(answered?.plus(i64::from(seconds).saturating_mul(1_000))),
+        Err(_) => http_date(text),
+    }
+}
+
+/// A reset of a rate limit: in seconds since 1970 (X), or as an RFC 3339 time (Mastodon).
 pub(super) fn reset_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     match text.parse::<i64>() {
@@ -307,38 +357,52 @@ mod tests {
         }
     }
 
-    #[test]
-    fn time_of_the_next_try_is_read_from_every_header() {
-        let headers = |pairs: &[(&'static str, &'static str)]| {
-            let pairs = pairs.iter();
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            retry_at(&headers).map(Timestamp::millis)
+    /// The time of the next try after an answer with these headers, which arrived at 07:00:10.
+    fn next_try(status: u16, at: bool, pairs: &[(&'static str, &'static str)]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        let answer = Answer {
+            status,
+            headers,
+            body: Bytes::new(),
+            at: at.then(|| Timestamp::parse("2026-11-23T07:00:10Z").unwrap()),
         };
-        assert_eq!(
-            headers(&[("x-rate-limit-reset", "1795000000")]),
-            Some(1_795_000_000_000)
-        );
-        assert_eq!(
-            headers(&[
-                ("x-rate-limit-reset", "1795000000"),
-                ("x-rate-limit-remaining", "3"),
-            ]),
-            None
-        );
-        assert_eq!(
-            headers(&[("x-ratelimit-reset", "2026-11-23T07:00:00.5Z")]),
-            Some(1_795_417_200_500)
-        );
-        assert_eq!(
-            headers(&[
-                ("date", "Mon, 23 Nov 2026 07:00:00 GMT"),
-                ("retry-after", "30"),
-            ]),
-            Some(1_795_417_230_000)
-        );
-        assert_eq!(headers(&[]), None);
+        retry_at(&answer).map(|time| time.to_string())
+    }
+
+    #[test]
+    fn reset_of_a_rate_limit_counts_when_the_limit_is_the_reason_or_is_used_up() {
+        // 2026-11-23 07:00:30 UTC.
+        let reset = ("x-rate-limit-reset", "1795417230");
+        let time = Some("2026-11-23T07:00:30.000Z".to_owned());
+        assert_eq!(next_try(429, true, &[reset]), time);
+        let remaining = ("x-rate-limit-remaining", "3");
+        assert_eq!(next_try(429, true, &[reset, remaining]), time);
+        assert_eq!(next_try(503, true, &[reset, remaining]), None);
+        let used_up = ("x-rate-limit-remaining", "0");
+        assert_eq!(next_try(503, true, &[reset, used_up]), time);
+        let of_mastodon = ("x-ratelimit-reset", "2026-11-23T07:00:30.0Z");
+        assert_eq!(next_try(429, true, &[of_mastodon]), time);
+        assert_eq!(next_try(429, true, &[]), None);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_after_the_answer_and_as_a_date() {
+        let seconds = ("retry-after", "30");
+        let date = ("date", "Mon, 23 Nov 2026 07:00:00 GMT");
+        let from_clock = Some("2026-11-23T07:00:40.000Z".to_owned());
+        assert_eq!(next_try(429, true, &[seconds]), from_clock);
+        assert_eq!(next_try(429, true, &[seconds, date]), from_clock);
+        let from_date = Some("2026-11-23T07:00:30.000Z".to_owned());
+        assert_eq!(next_try(429, false, &[seconds, date]), from_date);
+        assert_eq!(next_try(429, false, &[seconds]), None);
+        let as_date = ("retry-after", "Mon, 23 Nov 2026 07:01:00 GMT");
+        let then = Some("2026-11-23T07:01:00.000Z".to_owned());
+        assert_eq!(next_try(429, false, &[as_date]), then);
+        let reset = ("x-rate-limit-reset", "1795417230");
+        assert_eq!(next_try(429, true, &[as_date, reset]), then);
+        assert_eq!(next_try(429, true, &[("retry-after", "soon")]), None);
     }
 }

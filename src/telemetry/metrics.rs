@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::labels::{ActorLabel, ReasonLabel, RequestLabels, RouteLabel, ShardLabel, WaitingLabel};
+use super::source_metrics::SourceMetrics;
 
 /// The content type of [`Metrics::encode`].
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,6 +25,8 @@ macro_rules! metrics {
         #[derive(Debug, Clone)]
         pub struct Metrics {
             registry: Arc<Registry>,
+            /// The metrics of sources, each with the label `source`.
+            pub sources: SourceMetrics,
             $($(#[doc = $doc])+ pub $field: $kind,)+
         }
 
@@ -36,7 +39,9 @@ macro_rules! metrics {
                     let help = concat!($($doc),+).trim().trim_end_matches('.');
                     registry.register(stringify!($field), help, $field.clone());
                 )+
-                Self { registry: Arc::new(registry), $($field,)+ }
+                let sources = SourceMetrics::default();
+                registry.register_collector(Box::new(sources.clone()));
+                Self { registry: Arc::new(registry), sources, $($field,)+ }
             }
         }
     };

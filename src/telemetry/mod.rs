@@ -9,10 +9,12 @@ mod labels;
 mod log_throttle;
 mod logging;
 mod metrics;
+mod source_metrics;
 mod whole;
 
 pub use labels::{ActorLabel, ReasonLabel, RequestLabels, RouteLabel, ShardLabel, WaitingLabel};
 pub use log_throttle::log_throttled;
 pub use logging::{LogFormat, TelemetryError, init_tracing};
 pub use metrics::{CountedActor, METRICS_CONTENT_TYPE, Metrics};
+pub use source_metrics::{SourceMetrics, SourceNumbers};
 pub use whole::{Whole, whole};

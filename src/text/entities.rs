@@ -21,6 +21,11 @@ pub(super) fn hashtag_at(text: &str, position: usize) -> Option<usize> {
     has_letter.then_some(position + 1 + length)
 }
 
+/// Whether a name is a hashtag as a whole when `#` is put before it.
+pub fn is_hashtag(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_tag) && name.chars().any(is_letter)
+}
+
 /// Returns the end of the mention whose `@` is at `position`, or `None` if there is no mention.
 pub(super) fn mention_at(text: &str, position: usize) -> Option<usize> {
     let before = text.get(..position)?.chars().next_back();
@@ -201,6 +206,22 @@ mod tests {
         ] {
             let found = hashtag_at(text, position).map(|end| &text[position + 1..end]);
             assert_eq!(found, tag, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn name_is_a_hashtag_only_as_a_whole() {
+        for (name, is_one) in [
+            ("일상", true),
+            ("one_2", true),
+            ("2024년", true),
+            ("2024", false),
+            ("us airways", false),
+            ("#일상", false),
+            ("c++", false),
+            ("", false),
+        ] {
+            assert_eq!(is_hashtag(name), is_one, "{name:?}");
         }
     }
 

@@ -142,6 +142,11 @@ impl Matcher {
         self.rules.get(index)
     }
 
+    /// The keywords in order, each with its rules.
+    pub fn with_their_rules(&self) -> impl Iterator<Item = (&Keyword, &KeywordRules)> {
+        self.keywords.iter().zip(&self.rules)
+    }
+
     /// The number of keywords.
     pub fn keywords(&self) -> usize {
         self.keywords.len()

@@ -23,6 +23,7 @@ mod user_words;
 
 pub use analysed_text::AnalysedText;
 pub use analyser::{Analyser, AnalyserSettings, analyser_version};
+pub use entities::is_hashtag;
 pub use matcher::Matcher;
 pub use tweet_keys::{TweetKeys, first_bytes};
 

@@ -15,6 +15,7 @@ mod rejected;
 mod sample;
 mod settings;
 mod shown_keyword;
+mod sources;
 mod stalls;
 mod stopping;
 mod system_calls;

@@ -494,7 +494,9 @@ async fn every_route_lists_its_methods() {
     let running = Running::start().await;
     for route in tidings::http::ROUTES.iter() {
         let path = route.pattern.replace("{token}", "ai");
-        for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "brew"] {
+        let methods = ["PUT", "PATCH", "OPTIONS", "TRACE", "brew"];
+        let refused = methods.iter().filter(|one| !route.methods.contains(one));
+        for method in refused {
             let reply = running.send(method, &path, &[], b"").await;
             assert_eq!(reply.status, 405, "{method} {path}");
             let allowed: Vec<&str> = reply.header("allow").unwrap().split(',').collect();

@@ -175,6 +175,22 @@ async fn other_answers_match_the_description() {
         let reply = running.send("DELETE", path, &[], b"").await;
         check_reply(token, "delete", &reply);
     }
+    let report = json!({"name": "x", "kind": "x", "instance": "1", "state": "live",
+        "rate": {"limit": 450, "remaining": 449, "reset": null}})
+    .to_string();
+    for (path, body) in [
+        ("x", report.as_bytes()),
+        ("y", report.as_bytes()),
+        ("x", b"{}"),
+    ] {
+        let path = format!("/api/v1/sources/{path}");
+        let json = [("Content-Type", "application/json")];
+        let reply = running.send("PUT", &path, &json, body).await;
+        check_reply("/api/v1/sources/{name}", "put", &reply);
+    }
+    let sources = running.get("/api/v1/sources").await;
+    assert_eq!(sources.json()["sources"][0]["name"], "x");
+    check_reply("/api/v1/sources", "get", &sources);
     let release = running
         .send("POST", "/api/v1/keywords/ai/release", &[], b"")
         .await;

@@ -308,6 +308,10 @@ fn example_roles_have_exactly_the_permissions_they_need() {
         .unwrap();
     let status: Value = serde_json::from_slice(&status).unwrap();
     assert_eq!(status["status"], "ready", "{status}");
+    let report = b"{\"name\":\"x\",\"kind\":\"x\",\"instance\":\"1\",\"state\":\"live\"}";
+    let json = [("Content-Type", "application/json")];
+    let reply = server.ask("PUT", "/api/v1/sources/x", &json, report);
+    assert_eq!(reply.status, 204, "{}", reply.text());
     // A publisher may not read, change the stream, or publish to other subjects.
     for subject in [
         "rejected.a",

@@ -24,4 +24,5 @@ mod port;
 mod publishers;
 mod replicas;
 mod same_views;
+mod sources;
 mod stopping;

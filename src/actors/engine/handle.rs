@@ -14,7 +14,7 @@ use super::root::{RootHandle, startup_error};
 use super::root_watch::RootWatch;
 use crate::events::{Keyword, KeywordRules, Sequence, Timestamp, TweetId};
 use crate::journal::{Connection, JournalError, JournalHandle};
-use crate::store::{StoreError, TweetIndex, Views};
+use crate::store::{RuledKeywords, StoreError, TweetIndex, Views};
 use crate::telemetry::{Metrics, whole};
 use crate::text::Matcher;
 
@@ -154,6 +154,11 @@ impl Tidings {
     /// The rules of a keyword; `None` when it is not tracked.
     pub fn rules(&self, keyword: &Keyword) -> Option<KeywordRules> {
         self.core().tracked_keywords.rules(keyword)
+    }
+
+    /// The tracked keywords with their rules, in keyword order. They are read from memory.
+    pub fn ruled_keywords(&self) -> RuledKeywords {
+        self.core().tracked_keywords.all()
     }
 
     /// The length of the rules of all keywords, in bytes.

@@ -79,6 +79,15 @@ impl TrackedKeywords {
         self.tracked.read().shown().rules().get(keyword).cloned()
     }
 
+    /// The tracked keywords with their rules, in keyword order.
+    pub(crate) fn all(&self) -> RuledKeywords {
+        let tracked = self.tracked.read();
+        let rules = tracked.shown().rules().iter();
+        rules
+            .map(|(keyword, rules)| (keyword.clone(), rules.clone()))
+            .collect()
+    }
+
     /// Number of texts of all rules.
     pub(crate) fn rule_texts(&self) -> usize {
         self.tracked.read().shown().texts()

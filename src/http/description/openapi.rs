@@ -1,14 +1,20 @@
 //! Makes the OpenAPI 3.1 description: `openapi_base.json`, and for each route its operations and
 //! the schemas of its answers.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, reference};
 use super::schema;
+use crate::http::named_schema::NamedSchema;
 use crate::http::parameter::{MIN_SEQ, Parameter};
 use crate::http::resource::{ResourceEntry, Scope};
 use crate::http::resources::RESOURCES;
 use crate::http::routes::PLAIN_ROUTES;
+use crate::http::sources::SourcesAnswer;
+
+/// Schemas of answers of the routes that are not resources. Other such schemas are in
+/// `openapi_base.json`.
+const PLAIN_SCHEMAS: &[NamedSchema] = &[NamedSchema::of::<SourcesAnswer>()];
 
 const BASE: &str = include_str!("openapi_base.json");
 
@@ -29,6 +35,12 @@ pub fn openapi() -> Value {
         let name = (resource.described.schema_name)();
         add(resource.path, "get", operation(resource, &name));
         named.insert(name, schema::positioned(answer));
+        if let Some(form) = resource.described.other_form {
+            named.insert(form.name(), schema::plain(form.make(&mut schemas)));
+        }
+    }
+    for form in PLAIN_SCHEMAS {
+        named.insert(form.name(), schema::plain(form.make(&mut schemas)));
     }
     for route in PLAIN_ROUTES {
         add(route.pattern, route.method, (route.operation)());
@@ -63,7 +75,12 @@ fn operation(resource: &ResourceEntry, answer: &str) -> Operation {
     if resource.names_keywords() {
         operation = operation.refused(404, "NotFound");
     }
-    let schema = reference("schemas", answer);
+    let schema = match described.other_form {
+        None => reference("schemas", answer),
+        Some(form) => json!({
+            "anyOf": [reference("schemas", answer), reference("schemas", &form.name())],
+        }),
+    };
     operation
         .gives_tagged("The answer", "application/json", &schema)
         .refused(412, "BeyondHead")

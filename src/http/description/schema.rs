@@ -40,6 +40,12 @@ pub fn positioned(mut schema: Schema) -> Value {
     schema
 }
 
+/// The schema of an answer without a position, as a value.
+pub fn plain(mut schema: Schema) -> Value {
+    PlainNumbers.transform(&mut schema);
+    schema.to_value()
+}
+
 /// The parts of an answer's schema.
 #[derive(Debug, Default)]
 pub struct AnswerSchema {
@@ -92,7 +98,7 @@ impl Transform for PlainNumbers {
                     schema.insert("maximum".into(), MAX_EXACT.into());
                 }
             }
-            Some("int64" | "double") => {
+            Some("int64" | "uint16" | "double") => {
                 schema.remove("format");
             }
             _ => {}

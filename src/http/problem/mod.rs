@@ -115,6 +115,15 @@ pub enum Problem {
         /// The limit.
         max: usize,
     },
+    /// A text in a path that is not the name of a source.
+    #[error("{0}")]
+    BadSourceName(String),
+    /// Another collector reports under the name of a source.
+    #[error("{0}")]
+    OtherInstance(String),
+    /// The limit on the number of sources is reached.
+    #[error("{0}")]
+    TooManySources(String),
     /// The request comes from a page of another origin.
     #[error(
         "the Origin {0:?} is foreign here; only pages that this server serves, or those of hosts \
@@ -228,6 +237,9 @@ impl Problem {
                 "too-many-rule-texts",
                 "Too many texts of rules",
             ),
+            Self::BadSourceName(_) => (S::BAD_REQUEST, "bad-source-name", "Bad name of a source"),
+            Self::OtherInstance(_) => (S::CONFLICT, "other-instance", "Reported by another"),
+            Self::TooManySources(_) => (S::CONFLICT, "too-many-sources", "Too many sources"),
             Self::ForeignOrigin(_) => (S::FORBIDDEN, "foreign-origin", "Foreign origin"),
             Self::UnlistedHost(_) => (S::FORBIDDEN, "unlisted-host", "Unlisted host"),
             Self::NotPermitted { .. } => (S::FORBIDDEN, "not-permitted", "Not permitted"),

@@ -9,6 +9,7 @@ use crate::access::KeywordSet;
 use crate::actors::live::Topic;
 use crate::events::Timestamp;
 use crate::http::Http;
+use crate::http::named_schema::NamedSchema;
 use crate::http::parameter::Parameter;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -47,6 +48,7 @@ pub(in crate::http) struct Described {
     pub(in crate::http) description: &'static str,
     pub(in crate::http) schema_name: fn() -> String,
     pub(in crate::http) schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(in crate::http) other_form: Option<NamedSchema>,
 }
 
 impl Described {
@@ -56,6 +58,7 @@ impl Described {
             description: R::DESCRIPTION,
             schema_name: || R::Answer::schema_name().into_owned(),
             schema: R::Answer::json_schema,
+            other_form: R::OTHER_FORM,
         }
     }
 }

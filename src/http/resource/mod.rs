@@ -20,9 +20,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::lanes::Lane;
+use super::named_schema::NamedSchema;
 use super::parameter::Parameter;
 use super::problem::Problem;
 use super::query::Query;
+use super::response::AnswerBody;
 use crate::access::KeywordSet;
 use crate::actors::engine::Tidings;
 use crate::actors::live::Topic;
@@ -33,6 +35,10 @@ use crate::store::Views;
 
 pub(super) use entry::TopicEntry;
 pub use entry::{ResourceEntry, Scope};
+
+/// A function that makes an answer from the engine's memory, for a caller that may count these
+/// keywords.
+pub type EngineAnswer<R> = fn(&R, &Tidings, &KeywordSet) -> Result<AnswerBody, Problem>;
 
 /// A resource. The implementing type is the typed query.
 pub trait Resource: fmt::Debug + Clone + Send + Sync + Sized + 'static {
@@ -50,6 +56,9 @@ pub trait Resource: fmt::Debug + Clone + Send + Sync + Sized + 'static {
     /// Query strings for the test that checks answers against the description. In that test `ai` is
     /// a tracked keyword.
     const EXAMPLES: &'static [&'static str] = &[""];
+    /// The schema of a further form of the answer, if a parameter asks for one. That form has no
+    /// `epoch` and no `as_of`.
+    const OTHER_FORM: Option<NamedSchema> = None;
     /// Kind of the live topic.
     const LIVE: Live = Live::POLLED;
 
@@ -119,6 +128,13 @@ pub trait AcrossResource: Resource {
     /// length in any case.
     fn bytes(&self, _tidings: &Tidings) -> u64 {
         0
+    }
+
+    /// Function that makes the answer from the engine's memory. Such an answer has no `epoch` and
+    /// no `as_of`, so its entity tag changes only with its content. `None`, the default, for an
+    /// answer from the views.
+    fn engine_answer(&self) -> Option<EngineAnswer<Self>> {
+        None
     }
 
     /// Makes the answer from the `countable` keywords.

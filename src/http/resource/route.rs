@@ -85,6 +85,11 @@ pub(super) async fn across<R: AcrossResource>(
     ask_named(&call, &query, R::PARAMETERS)?;
     call.reach(Scope::All, query.min_seq()?).await?;
     let (bytes, countable) = (resource.bytes(&tidings), call.countable());
+    if let Some(answer) = resource.engine_answer() {
+        let of_engine = move |_: &Views| answer(&resource, &tidings, &countable);
+        let body = call.make(R::LANE, of_engine).await?;
+        return Ok(body.respond_to(call.headers()));
+    }
     call.answer_across(R::LANE, bytes, move || {
         let (resource, now) = read_now::<R>(&query, &tidings)?;
         Ok(move |views: &Views| {

@@ -10,12 +10,14 @@
 //! - [`standing`] keeps the current state of the stream, and notices when the stream no longer has
 //!   the records that were read.
 //! - [`message`] decodes messages, and [`api`] requests single ones.
+//! - [`bucket`] keeps values that servers share.
 //! - [`connection`] connects. There is one connection for requests and appends, and one for
 //!   reading, so that a failure of one does not delay the other.
 
 mod api;
 mod append;
 mod bare;
+mod bucket;
 mod connect_options;
 mod connection;
 mod keep_current;
@@ -55,6 +57,7 @@ use crate::events::{
 use crate::telemetry::whole;
 
 pub use bare::BareJetStream;
+pub use bucket::{Revised, SourcesBucket, WriteTerms};
 pub use connect_options::{JetStreamOptions, Secret, without_passwords};
 pub use micro::{MicroService, StatusAnswer};
 pub use publisher::JetStreamPublisher;
