@@ -9,6 +9,7 @@
 //! | [`black_box`] | the built binary on the embedded journal |
 //! | [`live`] | live clients of the built binary |
 //! | [`jetstream`] | the built binary against nats-server |
+//! | [`sources`] | collectors of the built binary against stubs of their sources |
 //! | [`text`] | what the analyser makes of texts |
 
 #![allow(
@@ -29,4 +30,5 @@ mod jetstream;
 mod journal;
 mod live;
 mod projections;
+mod sources;
 mod text;
