@@ -124,7 +124,8 @@ export default defineConfig({
           groups: [
             {
               name: "shared",
-              test: (id) => !/react-virtuoso|uplot|d3-|Donut|RelatedMap|i18n\/(ko|en)\.json/i.test(id),
+              test: (id) =>
+                !/react-virtuoso|uplot|d3-|Donut|RelatedMap|GapMarks|i18n\/(ko|en|gaps\.)/i.test(id),
               minShareCount: 2,
             },
           ],

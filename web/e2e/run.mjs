@@ -8,7 +8,7 @@ import { makeWorld } from "./world.mjs";
 
 /** So many suites run side by side: most of their time is waiting. */
 const LANES = Number(process.env.E2E_LANES ?? 2);
-const SUITES = ["access", "resume", "live", "content", "panels"];
+const SUITES = ["access", "resume", "live", "content", "panels", "sources"];
 const chosen = process.argv.slice(2);
 
 const browser = await chromium.launch({

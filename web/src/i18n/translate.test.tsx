@@ -1,15 +1,26 @@
 import { render } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import en from "./en.json";
+import everyEn from "./en.json";
+import firstEn from "./first.en.json";
+import firstKo from "./first.ko.json";
+import gapsEn from "./gaps.en.json";
+import gapsKo from "./gaps.ko.json";
 import { LanguageProvider, Text } from "./I18n";
-import ko from "./ko.json";
+import everyKo from "./ko.json";
+import opsEn from "./ops.en.json";
+import opsKo from "./ops.ko.json";
 import { translate } from "./translate";
+
+const ko = { ...everyKo, ...firstKo, ...opsKo, ...gapsKo };
+const en = { ...everyEn, ...firstEn, ...opsEn, ...gapsEn };
 
 const holes = (text: string) => [...new Set([...text.matchAll(/\{(\w+)/g)].map((match) => match[1]))].sort();
 
 describe("texts", () => {
   it("exist in both languages with the same values", () => {
     expect(Object.keys(en)).toEqual(Object.keys(ko));
+    const files = [everyKo, firstKo, opsKo, gapsKo].map((texts) => Object.keys(texts).length);
+    expect(Object.keys(ko)).toHaveLength(files.reduce((sum, count) => sum + count));
     const optional = new Set(["u"]);
     for (const [key, text] of Object.entries(ko)) {
       const missing = holes(text).filter(

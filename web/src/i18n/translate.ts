@@ -1,20 +1,29 @@
 import { loadAgain } from "@/data/late";
+import type first from "./first.ko.json";
+import type gaps from "./gaps.ko.json";
 import { type Particle, withParticle } from "./josa";
 import type ko from "./ko.json";
+import type ops from "./ops.ko.json";
 
 export type Language = "ko" | "en";
-export type Key = keyof typeof ko;
+type EveryPage = Record<keyof typeof ko, string>;
+export type Key = keyof (typeof ko & typeof first & typeof gaps & typeof ops);
 
-type Texts = Record<Key, string>;
-const TEXTS: Partial<Record<Language, Texts>> = {};
-const LOADERS: Record<Language, () => Promise<{ default: Texts }>> = {
+type Texts = Partial<Record<Key, string>>;
+const TEXTS: Record<Language, Texts> = { ko: {}, en: {} };
+const LOADERS: Record<Language, () => Promise<{ default: EveryPage }>> = {
   ko: () => import("./ko.json"),
   en: () => import("./en.json"),
 };
 
-/** Loads the texts of a language. A language is shown only after this. */
+/** Adds texts of a language. Texts of one part of the app are added by a module that comes with that part. */
+export function addTexts(language: Language, texts: Texts): void {
+  Object.assign(TEXTS[language], texts);
+}
+
+/** Loads the texts of a language that every page needs. A language is shown only after this. */
 export async function loadLanguage(language: Language): Promise<void> {
-  TEXTS[language] ??= (await loadAgain(LOADERS[language])).default;
+  addTexts(language, (await loadAgain(LOADERS[language])).default);
 }
 
 const HOLE = /\{(\w+)(?::([^}]+))?\}/g;
@@ -23,7 +32,7 @@ const HOLE = /\{(\w+)(?::([^}]+))?\}/g;
 export type Part = { text: string } | { name: string; particle: Particle | undefined };
 
 export function parts(language: Language, key: Key): Part[] {
-  const template: string = TEXTS[language]?.[key] ?? key;
+  const template: string = TEXTS[language][key] ?? key;
   const result: Part[] = [];
   let end = 0;
   for (const match of template.matchAll(HOLE)) {

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { exact } from "@/format/numbers";
 import { useT } from "@/i18n/I18n";
 import "../Table/Table.css";
@@ -13,10 +14,13 @@ export function ChartTable({
   times,
   columns,
   height,
+  note,
 }: {
   times: readonly string[];
   columns: readonly ChartColumn[];
   height?: number;
+  /** What is said beside the time of a row. */
+  note?: (index: number) => ReactNode;
 }) {
   const t = useT();
   return (
@@ -42,7 +46,10 @@ export function ChartTable({
           {times
             .map((time, index) => (
               <tr key={time + index}>
-                <td>{time}</td>
+                <td>
+                  {time}
+                  {note?.(index)}
+                </td>
                 {columns.map((column) => {
                   const value = column.values[index];
                   return (

@@ -1,6 +1,8 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { keywordNames, LONG_KEYWORD, points, wave } from "@/test/samples";
+import { namedGaps } from "@/test/sourceSamples";
 import { showsFailure, showsLoading, withStale } from "@/test/states";
+import { gapMarks } from "../GapMarks/GapMarks";
 import { CompareChart } from "./CompareChart";
 
 const meta = { title: "Charts/CompareChart", component: CompareChart } satisfies Meta<typeof CompareChart>;
@@ -21,6 +23,10 @@ export const Typical: Story = { args: base };
 export const TenSeries: Story = { args: { ...base, lines: lines(10) } };
 export const Shares: Story = { args: { ...base, unit: "%" } };
 export const AsTable: Story = { args: { ...base, table: true } };
+const hours = points(24).map(({ at }) => Date.parse(at));
+export const Gaps: Story = {
+  args: { ...base, lines: lines(4, 24), times: hours, step: "hour", gaps: gapMarks(namedGaps) },
+};
 export const Stale: Story = { args: base, decorators: [withStale] };
 export const Loading: Story = { args: base, render: showsLoading(304) };
 export const ErrorState: Story = { args: base, render: showsFailure };

@@ -3,6 +3,8 @@ import { expect, it } from "vitest";
 import { renderStories } from "@/test/renderStories";
 import { StoryFrame } from "@/test/StoryFrame";
 import { points, wave } from "@/test/samples";
+import { namedGaps } from "@/test/sourceSamples";
+import { gapMarks } from "../GapMarks/GapMarks";
 import { CompareChart } from "./CompareChart";
 import * as stories from "./CompareChart.stories";
 
@@ -28,4 +30,18 @@ it("takes its tooltip away when the finger scrolls, and when its column is gone"
   expect(tips()).toBe(1);
   rerender(chart(6));
   expect(tips()).toBe(0);
+});
+
+it("names a gap in the tooltip of its hour, and to screen readers", () => {
+  const { container } = render(
+    <StoryFrame language="en">
+      <CompareChart lines={lines(24)} times={times(24)} step="hour" open gaps={gapMarks(namedGaps)} />
+    </StoryFrame>,
+  );
+  const own = screen.getByRole("img");
+  fireEvent.keyDown(own, { key: "End" });
+  expect(container.querySelector(".tip .gap-words")?.textContent).toContain("bluesky · Server away · Open");
+  expect(container.querySelector(".sr .gap-words")?.textContent).toContain("bluesky · Server away · Open");
+  fireEvent.keyDown(own, { key: "Home" });
+  expect(container.querySelector(".gap-words")).toBeNull();
 });

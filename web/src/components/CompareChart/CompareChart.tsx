@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, useState } from "react";
-import type { Step } from "@/data/types";
+import { STEP_MS, type Step } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
 import { day, hour, hourMinute } from "@/format/time";
 import { useSize } from "@/hooks/useSize";
@@ -9,6 +9,7 @@ import { ChartTable } from "../Chart/ChartTable";
 import { countScale, labelStep } from "../Chart/scale";
 import { Tooltip } from "../Chart/Tooltip";
 import { ColourDot } from "../Dot/Dot";
+import type { GapMarks } from "../GapMarks/GapMarks";
 import { bucketText } from "../VolumeChart/bucket";
 import { Mark } from "./Mark";
 import { spread } from "./spread";
@@ -35,6 +36,7 @@ export function CompareChart({
   open,
   table = false,
   height = 304,
+  gaps,
 }: {
   lines: readonly CompareLine[];
   times: readonly number[];
@@ -44,6 +46,7 @@ export function CompareChart({
   open: boolean;
   table?: boolean;
   height?: number;
+  gaps?: GapMarks | undefined;
 }) {
   const t = useT();
   const language = useLanguage();
@@ -52,6 +55,7 @@ export function CompareChart({
   // The next answer may have fewer points.
   const active = chosen !== null && chosen < times.length ? chosen : null;
   const texts = times.map((time) => bucketText(time, step, language));
+  const gapWords = (index: number) => gaps?.words(times[index] ?? 0, (times[index] ?? 0) + STEP_MS[step]);
   const value = (number: number) => (unit ? `${number.toFixed(1)}${unit}` : exact(Math.round(number)));
   if (table)
     return (
@@ -62,6 +66,7 @@ export function CompareChart({
           values: values.map((each) => Math.round(each * 10) / 10),
         }))}
         height={height}
+        note={gapWords}
       />
     );
   const wide = width >= NARROW;
@@ -210,6 +215,12 @@ export function CompareChart({
             : null}
         </svg>
       ) : null}
+      {gaps?.layer(
+        // A bucket is drawn around its start, and half of the first and of the last one are not drawn.
+        (times[0] ?? 0) + STEP_MS[step] / 2,
+        (times[last] ?? 0) + STEP_MS[step] / 2,
+        `14px ${width - right}px 26px ${left}px`,
+      )}
       {active === null ? null : (
         <Tooltip x={x(active)} y={20} width={width}>
           <div className="m">
@@ -227,10 +238,12 @@ export function CompareChart({
                 <b>{value(values[active] ?? 0)}</b>
               </div>
             ))}
+          {gapWords(active)}
         </Tooltip>
       )}
       <span className="sr" aria-live="polite">
         {active === null ? "" : spoken(active)}
+        {active === null ? null : gapWords(active)}
       </span>
     </div>
   );

@@ -8,6 +8,7 @@ import { Button } from "../Button/Button";
 import { LedgerSum, missing } from "../Ledger/Ledger";
 import { Popover } from "../Popover/Popover";
 import { type Column, KeywordCell, Table } from "../Table/Table";
+import "@/i18n/ops";
 import "./KeywordStatus.css";
 
 const ORDER = { quarantined: 0, catching_up: 1, live: 2 } as const;

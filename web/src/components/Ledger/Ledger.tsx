@@ -2,10 +2,10 @@ import type { Ledger as LedgerData } from "@/data/types";
 import { exact } from "@/format/numbers";
 import { useT } from "@/i18n/I18n";
 import type { Key } from "@/i18n/translate";
-import { ColourDot } from "../Dot/Dot";
 import { Icon } from "../Icon/Icon";
 import { Popover } from "../Popover/Popover";
 import "../Badge/Badge.css";
+import { FlowSum } from "./FlowSum";
 import "./Ledger.css";
 
 const PARTS: readonly { name: "folded" | "duplicate" | "ignored" | "rejected"; text: Key; colour: string }[] =
@@ -43,51 +43,19 @@ export function LedgerBadge({ ledger }: { ledger: LedgerData }) {
 export function LedgerSum({ ledger, titled = true }: { ledger: LedgerData; titled?: boolean }) {
   const t = useT();
   const open = missing(ledger);
+  const parts = PARTS.map(({ name, text, colour }) => ({ name: t(text), colour, value: ledger[name] }));
   return (
     <div className="led">
       {titled ? <h3>{t("led.title")}</h3> : null}
       <p className="t2 led-s">
         {open === 0 ? t("led.ok.body", { n: exact(ledger.journaled) }) : t("led.bad", { n: exact(open) })}
       </p>
-      <div className="flow" aria-hidden="true">
-        {PARTS.map(({ name, colour }) => (
-          // A part that exists is never too thin to be seen.
-          <i
-            key={name}
-            style={{
-              flex: ledger[name] === 0 ? 0 : Math.max(ledger[name], ledger.journaled / 60),
-              background: colour,
-            }}
-          />
-        ))}
-        {open > 0 ? <i style={{ flex: open, background: "var(--warn)" }} /> : null}
-      </div>
-      <dl>
-        {PARTS.map(({ name, text, colour }) => (
-          <div className="led-row" key={name}>
-            <dt>
-              <ColourDot colour={colour} />
-              {t(text)}
-            </dt>
-            <dd>{exact(ledger[name])}</dd>
-          </div>
-        ))}
-        {open > 0 ? (
-          <div className="led-row">
-            <dt>
-              <ColourDot colour="var(--warn)" />
-              {t("led.pending")}
-            </dt>
-            <dd>{exact(open)}</dd>
-          </div>
-        ) : null}
-        <div className="led-row">
-          <dt className="tot">{t("led.journaled")}</dt>
-          <dd className="tot">
-            {exact(ledger.journaled)} {open === 0 ? <span className="led-ok">✓</span> : null}
-          </dd>
-        </div>
-      </dl>
+      <FlowSum
+        parts={open > 0 ? [...parts, { name: t("led.pending"), colour: "var(--warn)", value: open }] : parts}
+        total={ledger.journaled}
+        totalName={t("led.journaled")}
+        check={open === 0 ? <span className="led-ok">✓</span> : null}
+      />
       <p className="t3 led-n">
         {open === 0 ? `${t("led.sum")} · ` : ""}
         {t("led.deleted")} {exact(ledger.deleted)}

@@ -1,6 +1,8 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { keywordNames, LONG_KEYWORD, until, wave } from "@/test/samples";
+import { namedGaps } from "@/test/sourceSamples";
 import { showsFailure, showsLoading, withStale } from "@/test/states";
+import { gapMarks } from "../GapMarks/GapMarks";
 import { OverviewChart } from "./OverviewChart";
 
 const meta = { title: "Charts/OverviewChart", component: OverviewChart } satisfies Meta<typeof OverviewChart>;
@@ -34,6 +36,7 @@ export const Burst: Story = {
 };
 export const Month: Story = { args: { ...base, window: "30d" }, render: chart };
 export const AsTable: Story = { args: { ...base, table: true } };
+export const Gaps: Story = { args: { ...base, gaps: gapMarks(namedGaps) }, render: chart };
 export const Stale: Story = { args: base, render: chart, decorators: [withStale] };
 export const Loading: Story = { args: base, render: showsLoading(300) };
 export const ErrorState: Story = { args: base, render: showsFailure };

@@ -10,6 +10,7 @@ import { ChartTable } from "../Chart/ChartTable";
 import { countScale, labelStep } from "../Chart/scale";
 import { Tooltip } from "../Chart/Tooltip";
 import { ColourDot } from "../Dot/Dot";
+import type { GapMarks } from "../GapMarks/GapMarks";
 import "../Chart/Chart.css";
 
 export interface Series {
@@ -55,12 +56,14 @@ export function OverviewChart({
   until,
   mode,
   table = false,
+  gaps,
 }: {
   series: readonly Series[];
   window: Window;
   until: string;
   mode: "stack" | "lines";
   table?: boolean;
+  gaps?: GapMarks | undefined;
 }) {
   const t = useT();
   const language = useLanguage();
@@ -75,13 +78,14 @@ export function OverviewChart({
     (_, index) => Date.parse(until) - WINDOW_MS[window] + index * span,
   );
   const totals = starts.map((_, index) => series.reduce((sum, { values }) => sum + (values[index] ?? 0), 0));
+  const gapWords = (index: number) => gaps?.words(starts[index] ?? 0, (starts[index] ?? 0) + span);
   const label = (index: number) => timeOf(starts[index] ?? 0, window, language);
   if (table) {
     const columns = [
       { name: t("tip.all"), values: totals },
       ...series.map(({ name, values }) => ({ name, values })),
     ];
-    return <ChartTable times={starts.map((_, index) => label(index))} columns={columns} />;
+    return <ChartTable times={starts.map((_, index) => label(index))} columns={columns} note={gapWords} />;
   }
   const largest =
     mode === "stack" ? Math.max(...totals) : Math.max(...series.flatMap(({ values }) => values));
@@ -197,6 +201,11 @@ export function OverviewChart({
           ))}
         </svg>
       ) : null}
+      {gaps?.layer(
+        starts[0] ?? 0,
+        Date.parse(until),
+        `${MARGIN.top}px ${MARGIN.right}px ${MARGIN.bottom}px ${MARGIN.left}px`,
+      )}
       {active === null ? null : (
         <Tooltip x={x(active + 1) - 6} y={8} width={width}>
           <div className="m">
@@ -215,10 +224,12 @@ export function OverviewChart({
               <span>{exact(values[active] ?? 0)}</span>
             </div>
           ))}
+          {gapWords(active)}
         </Tooltip>
       )}
       <span className="sr" aria-live="polite">
         {active === null ? "" : t("chart.point", { time: label(active), n: exact(totals[active] ?? 0) })}
+        {active === null ? null : gapWords(active)}
       </span>
     </div>
   );

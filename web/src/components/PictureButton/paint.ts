@@ -1,7 +1,9 @@
 import { paintSvg } from "./paintSvg";
 
-/** Controls, and what only screen readers get. */
-const LEFT_OUT = ".btn, .seg, .sr, .tip";
+/** Controls, what only screen readers get, and what is folded up: such text has a place all the same. */
+const LEFT_OUT = ".btn, .seg, .sr, .tip, details:not([open]) > :not(summary)";
+
+export const isLeftOut = (element: Element) => element.matches(LEFT_OUT);
 
 interface Place {
   /** The canvas's origin on the screen. */
@@ -17,7 +19,7 @@ export const isClear = (colour: string) => /^transparent$|^rgba\(.*, ?0\)$|\/ ?0
  * forbids pictures from data addresses, so the browser cannot draw a copy of the markup itself.
  */
 export function paint(ctx: CanvasRenderingContext2D, element: Element, place: Place): void {
-  if (element.matches(LEFT_OUT)) return;
+  if (isLeftOut(element)) return;
   const style = getComputedStyle(element);
   if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return;
   const box = element.getBoundingClientRect();

@@ -1,6 +1,7 @@
 import type { Shard } from "@/data/types";
 import { exact } from "@/format/numbers";
 import { useT } from "@/i18n/I18n";
+import "@/i18n/ops";
 import "./ShardLag.css";
 
 /** A lag of so many records fills the bar. Lower bars are better. */

@@ -33,6 +33,8 @@ interface Props<Row> {
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   keyOf: (row: Row) => string;
+  /** So many rows are shown until the others are asked for. */
+  max?: number;
   body?: RefObject<HTMLTableSectionElement | null>;
   /** Handlers of the table element. */
   on?: Partial<Record<"onPointerEnter" | "onPointerLeave" | "onFocus" | "onBlur", (event: never) => void>>;
@@ -42,10 +44,10 @@ const classOf = <Row,>({ number, wideOnly, className }: Column<Row>, extra?: str
   [number ? "n" : "", wideOnly ? "hide-s" : "", className, extra].filter(Boolean).join(" ") || undefined;
 
 /** Rows of data. A long table is cut, and shows the rest when it is asked to. */
-export function Table<Row>({ className, columns, rows, keyOf, body, on }: Props<Row>) {
+export function Table<Row>({ className, columns, rows, keyOf, max = MAX_ROWS, body, on }: Props<Row>) {
   const t = useT();
   const [all, setAll] = useState(false);
-  const shown = all ? rows : rows.slice(0, MAX_ROWS);
+  const shown = all ? rows : rows.slice(0, max);
   // A memoised component has no type parameter: a row is shown by its own columns alone.
   const cells = columns as unknown as readonly Column<unknown>[];
   return (

@@ -1,6 +1,8 @@
 import type { Meta, StoryObj } from "@storybook/react-vite";
 import { points, spike, until, wave } from "@/test/samples";
+import { namedGaps } from "@/test/sourceSamples";
 import { showsFailure, showsLoading, withStale } from "@/test/states";
+import { gapMarks } from "../GapMarks/GapMarks";
 import { VolumeChart } from "./VolumeChart";
 
 const meta = { title: "Charts/VolumeChart", component: VolumeChart } satisfies Meta<typeof VolumeChart>;
@@ -41,6 +43,9 @@ export const BucketChosen: Story = {
 };
 export const Days: Story = { args: { ...base, points: points(30, 400, 864e5), step: "day" } };
 export const AsTable: Story = { args: { ...base, table: true } };
+const gaps = gapMarks(namedGaps);
+export const Gaps: Story = { args: { ...base, points: points(24), gaps } };
+export const GapsAsTable: Story = { args: { ...base, points: points(24), gaps, table: true } };
 export const Stale: Story = { args: base, decorators: [withStale] };
 export const Loading: Story = { args: base, render: showsLoading(268) };
 export const ErrorState: Story = { args: base, render: showsFailure };

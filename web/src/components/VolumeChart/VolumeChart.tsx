@@ -11,6 +11,7 @@ import { ChartTable } from "../Chart/ChartTable";
 import { countScale } from "../Chart/scale";
 import { Tooltip } from "../Chart/Tooltip";
 import { Empty } from "../Empty/Empty";
+import type { GapMarks } from "../GapMarks/GapMarks";
 import { UPlot } from "../UPlot/UPlot";
 import { bucketText } from "./bucket";
 import { drawBand, drawOpen, drawSpikes, drawWeekends, type Marks } from "./draw";
@@ -27,11 +28,18 @@ export interface VolumeChartProps {
   open: boolean;
   selected?: { from: number; to: number } | undefined;
   table?: boolean;
+  gaps?: GapMarks | undefined;
   onBucket: (from: number, to: number) => void;
   onZoom: (from: number, to: number) => void;
   onReset: () => void;
 }
 
+const PAD_TOP = 24;
+const PAD_RIGHT = 14;
+const AXIS_X = 28;
+const AXIS_Y = 40;
+/** The place of the plot in the chart. */
+const GAP_INSET = `${PAD_TOP}px ${PAD_RIGHT}px ${AXIS_X}px ${AXIS_Y}px`;
 const DRAG_MIN_PX = 12;
 const AFTER_DRAG_MS = 300;
 
@@ -60,6 +68,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
     open,
     selected,
     table = false,
+    gaps,
     onBucket,
     onZoom,
     onReset,
@@ -92,7 +101,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
       return {
         width,
         height: own,
-        padding: [24, 14, 0, 0],
+        padding: [PAD_TOP, PAD_RIGHT, 0, 0],
         legend: { show: false },
         scales: {
           x: { time: true, range: (_, min, max) => [min - stepMs / 2_000, max + stepMs / 2_000] },
@@ -101,7 +110,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
         axes: [
           {
             ...axis,
-            size: 28,
+            size: AXIS_X,
             gap: 8,
             space: 62,
             incrs: (_, __, min, max) => increments((max - min) * 1_000),
@@ -113,7 +122,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
           },
           {
             ...axis,
-            size: 40,
+            size: AXIS_Y,
             gap: 8,
             grid: { stroke: theme.grid, width: 1 },
             splits: (_, __, min, max) => countScale(max, min, 1).ticks,
@@ -172,6 +181,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
   );
 
   const bucket = (index: number) => (times[index] ?? 0) * 1_000;
+  const gapWords = (index: number) => gaps?.words(bucket(index), bucket(index) + stepMs);
   const touch = useRef(false);
   const tapped = useRef<number | null>(null);
   /** The bucket under a pointer, if it is on the plot. */
@@ -214,7 +224,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
       { name: t("col.tweets"), values },
       ...(previous ? [{ name: t("k.prevline"), values: previous }] : []),
     ];
-    return <ChartTable times={texts} columns={columns} height={268} />;
+    return <ChartTable times={texts} columns={columns} height={268} note={gapWords} />;
   }
   const total = values.reduce((sum, value) => sum + value, 0);
   if (total === 0 && !previous?.some((value) => (value ?? 0) > 0))
@@ -276,6 +286,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
           plot.current = made;
         }}
       />
+      {gaps?.layer(bucket(0), bucket(points.length - 1) + stepMs, GAP_INSET)}
       {shown !== null && plot.current ? (
         <Tooltip
           x={plot.current.valToPos(times[shown] ?? 0, "x") + (plot.current.over.offsetLeft ?? 0)}
@@ -296,6 +307,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
               <span>{exact(previous[shown] ?? 0)}</span>
             </div>
           ) : null}
+          {gapWords(shown)}
           <div className="m">{t("tip.click")}</div>
         </Tooltip>
       ) : null}
@@ -303,6 +315,7 @@ export const VolumeChart = memo(function VolumeChart(props: VolumeChartProps) {
         {shown === null
           ? ""
           : `${t("chart.point", { time: texts[shown] ?? "", n: exact(values[shown] ?? 0) })}${isOpen ? `, ${t("k.partial")}` : ""}`}
+        {shown === null ? null : gapWords(shown)}
       </span>
     </div>
   );

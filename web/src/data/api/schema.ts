@@ -79,7 +79,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tracked keywords, in keyword order */
+        /**
+         * The tracked keywords, in keyword order
+         * @description With names=true the answer is a KeywordNames, for collectors: it is answered from memory, and with 503 while the set is not known yet.
+         */
         get: operations["keywords"];
         put?: never;
         /**
@@ -321,6 +324,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest report of each source
+         * @description A source is gone when it was silent for four intervals of reports. With NATS every server gives the same answer after a second.
+         */
+        get: operations["sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Report what a source does
+         * @description At most 1 MiB. Everything but name, kind, instance and state may be left out. Lists and texts over their limits are cut.
+         */
+        put: operations["reportSource"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tweets": {
         parameters: {
             query?: never;
@@ -474,6 +517,20 @@ export interface components {
             keyword: string;
             /** @description The percent-encoding of the keyword */
             token: string;
+        };
+        /** @description The names of the tracked keywords, and their rules if they were asked for */
+        KeywordNames: {
+            /** @description The keywords in normal form, in keyword order */
+            keywords: string[];
+            /** @description The keywords that have rules; absent unless requested */
+            rules?: {
+                /** @description A tweet with one of these texts matches as if it had the keyword */
+                any: string[];
+                /** @description The keyword in normal form */
+                keyword: string;
+                /** @description A tweet with one of these texts does not match */
+                none: string[];
+            }[] | null;
         };
         Keywords: {
             /** @description The last sequence that the answer includes; 0 if there is none */
@@ -723,6 +780,260 @@ export interface components {
             lag: number;
             position: number;
             shard: number;
+        };
+        /** @description The state of a source at one time, with its counters over all runs of its state folder */
+        SourceReport: {
+            /**
+             * @description The back-fill, if one was asked for
+             * @default null
+             */
+            backfill: {
+                /**
+                 * @description Whether all of it was fetched
+                 * @default false
+                 */
+                done: boolean;
+                /**
+                 * @description Time that remains, in seconds; null while it is not known
+                 * @default null
+                 */
+                eta_seconds: number | null;
+                /**
+                 * Format: date-time
+                 * @description The start
+                 */
+                from: string;
+                /**
+                 * @description Posts fetched
+                 * @default 0
+                 */
+                posts: number;
+                /**
+                 * @description Requests made for it
+                 * @default 0
+                 */
+                requests: number;
+                /**
+                 * Format: date-time
+                 * @description The end; null while it is not known
+                 * @default null
+                 */
+                to: string | null;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When the current connection was opened
+             * @default null
+             */
+            connected_at: string | null;
+            /**
+             * @description Records about the connection, and of kinds that are not collected; outside the sum
+             * @default 0
+             */
+            control: number;
+            /**
+             * @description What was read from a source that charges for it; null where nothing is charged
+             * @default null
+             */
+            cost: {
+                /**
+                 * @description The cost of this month, in US dollars
+                 * @default 0
+                 */
+                month_usd: number;
+                /**
+                 * @description Posts that were charged
+                 * @default 0
+                 */
+                posts: number;
+                /**
+                 * @description The cost of all runs, in US dollars
+                 * @default 0
+                 */
+                usd: number;
+            } | null;
+            /**
+             * @description The reason for the state in words, if there is one
+             * @default null
+             */
+            detail: string | null;
+            /**
+             * @description Records that were sent before
+             * @default 0
+             */
+            duplicate: number;
+            /**
+             * @description The newest gaps, oldest first
+             * @default []
+             */
+            gaps: {
+                /** @description Why posts may be missing */
+                cause: "network" | "stall" | "quiet" | "server" | "refused" | "rate" | "capped" | "restart" | "cursor";
+                /**
+                 * Format: date-time
+                 * @description The start
+                 */
+                from: string;
+                /** @description The number of the gap, from 1 */
+                gap: number;
+                /**
+                 * @description Posts fetched for the gap
+                 * @default 0
+                 */
+                posts: number;
+                /** @description What became of the gap */
+                state: "open" | "filling" | "filled" | "lost";
+                /**
+                 * Format: date-time
+                 * @description The end; null while the gap is open
+                 * @default null
+                 */
+                to: string | null;
+            }[];
+            /** @description Identifies the running collector; another run has another one */
+            instance: string;
+            /**
+             * @description Records that the server journaled
+             * @default 0
+             */
+            journaled: number;
+            /**
+             * @description The keywords, as far as the source has room for them
+             * @default {
+             *       "narrow": [],
+             *       "pending": [],
+             *       "refused": [],
+             *       "tracked": 0
+             *     }
+             */
+            keywords: {
+                /**
+                 * @description Keywords that the source finds only in part, at most 1,000
+                 * @default []
+                 */
+                narrow: string[];
+                /**
+                 * @description Keywords that the source has no room for, at most 1,000
+                 * @default []
+                 */
+                pending: string[];
+                /**
+                 * @description Keywords that the source refused, at most 1,000
+                 * @default []
+                 */
+                refused: {
+                    /** @description The keyword */
+                    keyword: string;
+                    /** @description The source's words */
+                    reason: string;
+                }[];
+                /**
+                 * @description Number of keywords
+                 * @default 0
+                 */
+                tracked: number;
+            };
+            /** @description The kind of the source */
+            kind: "x" | "bluesky" | "mastodon" | "file";
+            /**
+             * Format: date-time
+             * @description When the last byte arrived
+             * @default null
+             */
+            last_byte_at: string | null;
+            /**
+             * Format: date-time
+             * @description Time of the newest post
+             * @default null
+             */
+            last_post_at: string | null;
+            /** @description The name of the source */
+            name: string;
+            /**
+             * @description The rate limit, as the last answer of the source stated it
+             * @default null
+             */
+            rate: {
+                /** @description Requests allowed in a period */
+                limit: number;
+                /** @description Requests that remain in this period */
+                remaining: number;
+                /**
+                 * Format: date-time
+                 * @description The end of this period
+                 * @default null
+                 */
+                reset: string | null;
+            } | null;
+            /**
+             * @description Records received: journaled + unmatched + duplicate + rejected + waiting
+             * @default 0
+             */
+            received: number;
+            /**
+             * @description Connections after the first one
+             * @default 0
+             */
+            reconnects: number;
+            /**
+             * @description The reconnects by cause
+             * @default []
+             */
+            reconnects_by: {
+                /** @description Why the connection before ended */
+                cause: "network" | "stall" | "quiet" | "server" | "refused" | "rate" | "capped" | "restart" | "cursor";
+                /** @description The number of reconnects */
+                count: number;
+            }[];
+            /**
+             * @description Records that could not be decoded, or that the server refused
+             * @default 0
+             */
+            rejected: number;
+            /**
+             * @description Requests to the source
+             * @default 0
+             */
+            requests: number;
+            /**
+             * @description The requests by endpoint and status
+             * @default []
+             */
+            requests_by: {
+                /** @description The number of requests */
+                count: number;
+                /** @description The name of the endpoint, without ids */
+                endpoint: string;
+                /** @description The HTTP status; 0 when there was no answer */
+                status: number;
+            }[];
+            /**
+             * Format: date-time
+             * @description When the source connects again, while it waits for that
+             * @default null
+             */
+            retry_at: string | null;
+            /**
+             * @description Rules of this source at X; 0 elsewhere
+             * @default 0
+             */
+            rules: number;
+            /** @description What the source does */
+            state: "starting" | "idle" | "connecting" | "live" | "backing_off" | "backfilling" | "capped" | "refused" | "stopped" | "gone";
+            /**
+             * @description Records that matched no keyword
+             * @default 0
+             */
+            unmatched: number;
+            /**
+             * @description Records that were read and are not acknowledged yet
+             * @default 0
+             */
+            waiting: number;
+        };
+        /** @description The newest report of each source, in the order of their names */
+        Sources: {
+            sources: components["schemas"]["SourceReport"][];
         };
         /** @description A stretch of hours with far more tweets than usual */
         Spike: {
@@ -1143,6 +1454,10 @@ export interface operations {
             query?: {
                 /** @description Answer when the views have folded through this sequence */
                 min_seq?: number;
+                /** @description The names alone, without epoch and as_of: the entity tag changes only with the set */
+                names?: "false" | "true";
+                /** @description Adds the rules of the keywords that have some; only with names=true */
+                rules?: "false" | "true";
             };
             header?: never;
             path?: never;
@@ -1158,7 +1473,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Keywords"];
+                    "application/json": components["schemas"]["Keywords"] | components["schemas"]["KeywordNames"];
                 };
             };
             304: components["responses"]["NotModified"];
@@ -1675,6 +1990,73 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             412: components["responses"]["BeyondHead"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["TryAgain"];
+        };
+    };
+    sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    /** @description Changes whenever the body would */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sources"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Internal"];
+        };
+    };
+    reportSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the source */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SourceReport"];
+            };
+        };
+        responses: {
+            /** @description The report was taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description Another instance reports under the name, or too many sources report */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             500: components["responses"]["Internal"];
             503: components["responses"]["TryAgain"];
         };

@@ -20,10 +20,11 @@ import { bucketText } from "@/components/VolumeChart/bucket";
 import { type BarGroup, WeekBars } from "@/components/WeekBars/WeekBars";
 import { distinctSlots, slotColour } from "@/data/colours";
 import { keywordPath } from "@/data/token";
-import type { Step, Window } from "@/data/types";
+import { STEP_MS, type Step, type Window } from "@/data/types";
 import { changeOf, exact } from "@/format/numbers";
 import { hour, isoLocal, shortDay } from "@/format/time";
 import { useOverview } from "@/hooks/topics";
+import { useGaps } from "@/hooks/useGaps";
 import { useShortcut } from "@/hooks/useShortcut";
 import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
 import { Text, useLanguage, useT } from "@/i18n/I18n";
@@ -249,6 +250,7 @@ function Panels({
     values: values[index] ?? [],
   }));
   const times = series[0]?.points.map((point) => Date.parse(point.at)) ?? [];
+  const gaps = useGaps();
   const sorted = [...series].sort((a, b) => b.total - a.total);
   const total = series.reduce((sum, each) => sum + each.total, 0);
   const rows = sorted.map(({ keyword, points, total: own, before }) => {
@@ -315,6 +317,7 @@ function Panels({
           unit={mode === "share" ? "%" : ""}
           open={live}
           table={table}
+          gaps={gaps}
         />
         <Legend
           className="cmp-legend"
@@ -323,6 +326,7 @@ function Panels({
           hidden={hidden}
           onChange={setHidden}
         />
+        {gaps?.list(times[0] ?? 0, (times.at(-1) ?? 0) + STEP_MS[step])}
       </Card>
       <Card
         flush

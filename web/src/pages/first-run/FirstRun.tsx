@@ -14,6 +14,7 @@ import { command, type Way } from "./commands";
 import "@/components/Card/Card.css";
 import "@/components/Headline/Headline.css";
 import "@/components/Tweet/Tweet.css";
+import "@/i18n/first";
 import "./first-run.css";
 
 const SUGGESTED = ["아이폰", "배우", "us airways", "ai"];

@@ -1,3 +1,4 @@
+import "@/i18n/first";
 import { tokenOf } from "@/data/token";
 import { type Language, translate } from "@/i18n/translate";
 

@@ -14,6 +14,7 @@ import { useMoment } from "@/data/live/context";
 import type { Spike, Step, Window } from "@/data/types";
 import { isOngoing } from "@/format/headline";
 import { isoLocal } from "@/format/time";
+import { useGaps } from "@/hooks/useGaps";
 import { useShortcut } from "@/hooks/useShortcut";
 import { useLanguage, useT } from "@/i18n/I18n";
 import type { Stretch } from "./range";
@@ -66,6 +67,7 @@ export function KeywordChart({
   const chosen =
     stretch &&
     shown.find((spike) => Date.parse(spike.start) <= stretch.from && Date.parse(spike.end) >= stretch.to);
+  const gaps = useGaps();
   const strip = useStrip(shown, chosen, points !== undefined && spikes !== undefined);
   const { spike, waiting } = strip;
   const steps = STEPS[window].map((value) => ({ value, label: t(`step.${value}`) }));
@@ -139,20 +141,24 @@ export function KeywordChart({
       {error ? (
         <Failed detail={error} />
       ) : points && data ? (
-        <VolumeChart
-          points={points}
-          step={step}
-          until={data.until}
-          previous={previous}
-          spikes={shown}
-          colour={colour}
-          open={open}
-          selected={zoom ? undefined : stretch}
-          table={table}
-          onBucket={(from, to) => onStretch({ from, to })}
-          onZoom={(from, to) => onStretch({ from, to })}
-          onReset={() => onStretch(undefined)}
-        />
+        <>
+          <VolumeChart
+            points={points}
+            step={step}
+            until={data.until}
+            previous={previous}
+            spikes={shown}
+            colour={colour}
+            open={open}
+            selected={zoom ? undefined : stretch}
+            table={table}
+            onBucket={(from, to) => onStretch({ from, to })}
+            onZoom={(from, to) => onStretch({ from, to })}
+            onReset={() => onStretch(undefined)}
+            gaps={gaps}
+          />
+          {gaps?.list(start, end)}
+        </>
       ) : (
         <Skeleton height={248} />
       )}

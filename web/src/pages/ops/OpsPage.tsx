@@ -23,8 +23,10 @@ import type { KeywordRow, Ledger as LedgerOfAll } from "@/data/types";
 import { compact, exact } from "@/format/numbers";
 import { hourMinute, isoLocal } from "@/format/time";
 import { Text, useLanguage, useT } from "@/i18n/I18n";
+import { Sources } from "./Sources";
 import { useOps } from "./useOps";
 import "@/components/Headline/Headline.css";
+import "@/i18n/ops";
 import "./ops.css";
 
 export default function OpsPage() {
@@ -88,6 +90,7 @@ export default function OpsPage() {
               />
             </div>
           </Card>
+          <Sources />
           <Status ops={ops} />
           <Card
             flush

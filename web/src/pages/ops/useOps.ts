@@ -6,7 +6,7 @@ import type { ShardState } from "@/components/ShardLag/ShardLag";
 import { api, need } from "@/data/api/client";
 import { type Metrics, parseMetrics } from "@/data/metrics";
 import { READY_KEY, readReady } from "@/data/ready";
-import type { Ledger, Shard } from "@/data/types";
+import type { Keywords, Ledger, Shard } from "@/data/types";
 
 const POLL_MS = 2_000;
 /** So many ledgers of single keywords are asked for, the troubled ones first. */
@@ -74,7 +74,8 @@ export function useOps() {
   const sample = useQuery({ queryKey: ["metrics"], queryFn: readMetrics, ...polled }).data;
   const keywords = useQuery({
     queryKey: ["keywords"],
-    queryFn: () => need(api.GET("/api/v1/keywords")),
+    // Only a question for names alone has another answer.
+    queryFn: () => need(api.GET("/api/v1/keywords")) as Promise<Keywords>,
     ...polled,
   });
   const ledger = useQuery({

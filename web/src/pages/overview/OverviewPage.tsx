@@ -26,6 +26,7 @@ import { headline, isOngoing } from "@/format/headline";
 import { changeOf, exact } from "@/format/numbers";
 import { isoLocal } from "@/format/time";
 import { useOverview } from "@/hooks/topics";
+import { useGaps } from "@/hooks/useGaps";
 import { useMedia } from "@/hooks/useMedia";
 import { useShortcut } from "@/hooks/useShortcut";
 import { timeParameter, useUrl, useWindow } from "@/hooks/useUrl";
@@ -187,6 +188,8 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
   const win = t(`win.${window}`);
   // There a text takes one line.
   const wide = useMedia("(min-width: 1920px)");
+  const gaps = useGaps();
+  const end = Date.parse(overview.until);
   const picture = { subject: t("nav.overview"), win, moment: useMoment(at) };
   useShortcut("t", () => setTable(!table));
   const modes = [
@@ -230,6 +233,7 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
             until={overview.until}
             mode={mode}
             table={table}
+            gaps={gaps}
           />
           <Legend
             className="ov-legend"
@@ -238,6 +242,7 @@ function Panels({ overview, window, at }: { overview: Overview; window: Window; 
             hidden={hidden}
             onChange={setHidden}
           />
+          {gaps?.list(end - WINDOW_MS[window], end)}
         </Card>
         <div className="c4 stackv ov-side">
           <Card title={t("ov.share")} actions={<PictureButton panel="share" {...picture} />}>

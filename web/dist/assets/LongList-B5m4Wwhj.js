@@ -1,1 +1,0 @@
-import{t as e}from"./dist-BNNjED5A.js";import{Sr as t}from"./shared-DgI7MWb6.js";var n=t();function r({items:t,render:r}){return(0,n.jsx)(e,{data:t,itemContent:(e,t)=>r(t),style:{height:`100%`}})}export{r as default};

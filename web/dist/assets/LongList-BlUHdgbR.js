@@ -1,0 +1,1 @@
+import{t as e}from"./dist-DeqlzbJN.js";import{Ar as t}from"./shared-CEeOkgYf.js";var n=t();function r({items:t,render:r}){return(0,n.jsx)(e,{data:t,itemContent:(e,t)=>r(t),style:{height:`100%`}})}export{r as default};

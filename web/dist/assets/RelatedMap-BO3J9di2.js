@@ -1,0 +1,1 @@
+export{t as RelatedList,n as RelatedMap}from"./RelatedMap-BtZWlfTj.js";

@@ -1,1 +1,0 @@
-export{t as RelatedList,n as RelatedMap}from"./RelatedMap-DBSNwNaT.js";
