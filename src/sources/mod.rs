@@ -9,7 +9,7 @@
 //!
 //! A **source** ([`Source`]) knows the wire format of one kind of feed: how to connect, how to
 //! fetch older posts, and what a record means ([`SourceRecord`]). All else is shared: one collector
-//! ([`collector`]) runs every source, so reconnecting, gaps, the checkpoint and the ledger exist
+//! (`collector`) runs every source, so reconnecting, gaps, the checkpoint and the ledger exist
 //! once. The matcher of the server decides which keywords a post matches; what a source sends is
 //! only pre-filtered.
 //!

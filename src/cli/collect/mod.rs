@@ -1,7 +1,7 @@
 //! `tidings collect`: collects posts from X, Bluesky, Mastodon or files, and publishes them.
 //!
 //! [`live`] runs the collector of a source as a process of its own; `serve` runs the same one when
-//! a setting says so. [`file`] publishes files. [`status`] shows reports, and [`redrive`] sends
+//! a setting says so. [`mod@file`] publishes files. [`status`] shows reports, and [`redrive`] sends
 //! rejected records again.
 
 use std::path::PathBuf;

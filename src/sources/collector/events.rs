@@ -2,6 +2,7 @@
 //! destination, or at a tick of the clock.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,12 +17,16 @@ use super::keywords::KeywordEvent;
 use super::progress::Tag;
 use super::refreshing::Refreshed;
 use super::stream::{Gate, Retry, StreamContext, StreamEvent, run_stream};
-use super::{Collector, CollectorError, Inbox, REPLAY_SILENCE, RunningStream};
+use super::{Collector, CollectorError, Inbox, REPLAY_SILENCE, RunningStream, StopState};
 use crate::events::Timestamp;
 
 /// A destination that has not answered for this long, while no more records can wait, counts as
 /// away.
 const SLOW_DESTINATION: Duration = Duration::from_secs(5);
+
+/// A replay that is this far from the present, or nearer, has sent everything after a short
+/// silence.
+const REPLAY_NEAR_MS: i64 = Timestamp::MINUTE;
 
 impl Collector {
     /// Records are settled.
@@ -65,9 +70,14 @@ impl Collector {
             KeywordEvent::Failed { detail, retry_at } => {
                 self.standing.rules_failed(retry_at, detail.clone());
                 if retry_at.is_none() {
+                    self.standing.refused_by_rules = true;
                     return self.refused(detail);
                 }
                 tracing::warn!(source = %self.options.name, detail, "the source did not answer");
+                Ok(())
+            }
+            KeywordEvent::Known => {
+                self.standing.destination_away = None;
                 Ok(())
             }
             KeywordEvent::Unknown(DestinationError::Away(reason)) => {
@@ -121,8 +131,7 @@ impl Collector {
         }
         self.standing.in_step(upkeep, self.streams.is_empty());
         // The stream that was down may be among those that are not wanted any more.
-        let all_connected = self.streams.values().all(|stream| stream.is_connected);
-        if all_connected && !self.streams.is_empty() && self.progress.checkpoint.gaps.is_open() {
+        if self.are_all_connected() && self.progress.checkpoint.gaps.is_open() {
             self.progress.connected(now);
         }
     }
@@ -143,6 +152,7 @@ impl Collector {
             buffer: self.options.buffer,
             clock: self.options.clock.clone(),
             stays: self.options.stays,
+            has_connected: Arc::clone(&self.has_connected),
         };
         RunningStream {
             task: tokio::spawn(run_stream(context, name)),
@@ -208,11 +218,18 @@ impl Collector {
         stream.is_connected = true;
         stream.last_record = Instant::now();
         self.standing.connected(at);
-        if self.streams.values().all(|stream| stream.is_connected) {
+        self.has_connected.store(true, Ordering::Release);
+        self.progress.stream_connected(at);
+        self.begin_late_backfill(at);
+        if self.are_all_connected() {
             self.progress.connected(at);
-            self.begin_late_backfill(at);
-            self.resume.send_replace(self.progress.checkpoint.resume());
         }
+        self.resume.send_replace(self.progress.checkpoint.resume());
+    }
+
+    /// True when every wanted stream is connected, and there is one.
+    fn are_all_connected(&self) -> bool {
+        !self.streams.is_empty() && self.streams.values().all(|stream| stream.is_connected)
     }
 
     /// The back-fill ends where the first connection began.
@@ -231,8 +248,13 @@ impl Collector {
         was_connected: bool,
         retry: Retry,
     ) -> Result<(), CollectorError> {
-        if let Some(stream) = self.streams.get_mut(name) {
-            stream.is_connected = false;
+        // The stream may have been ended meanwhile, because its keyword is not tracked any more.
+        let Some(stream) = self.streams.get_mut(name) else {
+            return Ok(());
+        };
+        stream.is_connected = false;
+        if !was_connected {
+            self.progress.unreachable(at, cause);
         }
         if was_connected {
             let earlier = match cause {
@@ -307,6 +329,9 @@ impl Collector {
     }
 
     fn hold_to_limit(&mut self) {
+        if self.is_stopping() {
+            return;
+        }
         let limit = self.source.month_limit();
         let is_capped = limit > 0 && self.progress.checkpoint.costs.month_micro_usd >= limit;
         match (is_capped, self.gate_cause()) {
@@ -355,10 +380,18 @@ impl Collector {
             .clone_from(&self.outbox.refused.borrow());
         self.progress.checkpoint.costs.turn(now);
         self.hold_to_limit();
+        let newest = self.progress.checkpoint.newest_at;
+        // A source that pauses far in the past has more to send.
+        let is_near = newest.is_none_or(|newest| newest >= now.plus(-REPLAY_NEAR_MS));
+        let silence = if is_near {
+            REPLAY_SILENCE
+        } else {
+            REPLAY_SILENCE.max(self.source.stall())
+        };
         let is_silent = self
             .streams
             .values()
-            .all(|stream| stream.is_connected && stream.last_record.elapsed() >= REPLAY_SILENCE);
+            .all(|stream| stream.is_connected && stream.last_record.elapsed() >= silence);
         if is_silent && !self.streams.is_empty() && self.delivery.waiting() == 0 {
             self.progress.replayed_until(now, now);
         }
@@ -367,6 +400,6 @@ impl Collector {
     }
 
     fn is_stopping(&self) -> bool {
-        *self.gate.borrow() == Gate::Stopping
+        self.stop != StopState::Running
     }
 }

@@ -21,6 +21,10 @@ use crate::events::Timestamp;
 /// The wait before the next look when nothing is to be fetched.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// Number of refused page tokens in a row after which a slice is not started again: each start
+/// costs a page.
+const MAX_TOKEN_REFUSALS: u32 = 3;
+
 /// A finished request.
 #[derive(Debug)]
 pub(super) enum Fetched {
@@ -48,6 +52,8 @@ pub(super) struct Fetching {
     reconnect: Reconnect,
     pub(super) rate: Option<RateLimit>,
     pub(super) estimate: Option<Estimate>,
+    /// Number of refused page tokens since a slice was completed last.
+    token_refusals: u32,
     /// When the run began, to tell how long a back-fill still takes.
     pub(super) begun: Instant,
 }
@@ -61,6 +67,7 @@ impl Fetching {
             reconnect,
             rate: None,
             estimate: None,
+            token_refusals: 0,
             begun: Instant::now(),
         }
     }
@@ -161,6 +168,10 @@ impl Collector {
                 Ok(())
             }
             Some(Fetched::Page(job, slice, Err(FetchError::Token(reason)))) => {
+                self.fetching.token_refusals = self.fetching.token_refusals.saturating_add(1);
+                if self.fetching.token_refusals >= MAX_TOKEN_REFUSALS {
+                    return self.failed_for_good(job, reason, now);
+                }
                 tracing::warn!(source = %self.options.name, reason, "a slice starts again");
                 let first = Slice {
                     token: None,
@@ -182,6 +193,9 @@ impl Collector {
 
     fn page_fetched(&mut self, job: Job, slice: &Slice, page: FetchedPage, now: Timestamp) {
         self.spent(page.cost, now);
+        if page.rest.is_none() {
+            self.fetching.token_refusals = 0;
+        }
         self.fetching.rate = page.rate.or(self.fetching.rate);
         let mut wait = self.source.pace(slice);
         if let Some(rate) = page.rate.filter(|rate| rate.remaining == 0) {
@@ -240,8 +254,7 @@ impl Collector {
         let request = match error {
             FetchError::Request(request) => request,
             FetchError::Token(_) | FetchError::Unavailable(_) => {
-                self.progress.give_up(job, &detail, now);
-                return self.failed_for_good(job, detail);
+                return self.failed_for_good(job, detail, now);
             }
         };
         // The stream has connected, or another request was answered: a denial may pass.
@@ -261,20 +274,21 @@ impl Collector {
                 self.fetching.not_before = Instant::now() + wait;
                 Ok(())
             }
-            // A gap is lost. A back-fill keeps its place for the next run.
-            NextTry::Never => {
-                if let Job::Gap(number) = job {
-                    self.progress
-                        .close_gap(number, GapState::Lost, &detail, now);
-                }
-                self.failed_for_good(job, detail)
-            }
+            NextTry::Never => self.failed_for_good(job, detail, now),
         }
     }
 
-    /// The source does not give what a job asks for. A back-fill that fails ends the collector.
-    fn failed_for_good(&mut self, job: Job, detail: String) -> Result<(), CollectorError> {
-        if matches!(job, Job::Gap(_)) {
+    /// The source does not give what a job asks for. A gap is lost. A back-fill keeps its place for
+    /// the next run, and ends this one.
+    fn failed_for_good(
+        &mut self,
+        job: Job,
+        detail: String,
+        now: Timestamp,
+    ) -> Result<(), CollectorError> {
+        if let Job::Gap(number) = job {
+            self.progress
+                .close_gap(number, GapState::Lost, &detail, now);
             return Ok(());
         }
         tracing::error!(source = %self.options.name, detail, "the back-fill cannot be fetched");

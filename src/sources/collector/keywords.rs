@@ -22,6 +22,8 @@ const DENIED_WAIT: Duration = Duration::from_secs(15 * 60);
 pub(super) enum KeywordEvent {
     /// The keywords changed. Posts are matched by them from now on.
     Changed(WatchedKeywords),
+    /// The destination answers about keywords again, and they have not changed.
+    Known,
     /// The source is in step with these keywords.
     InStep(Upkeep),
     /// The source could not be brought in step, and is asked again at this time; never when `None`.
@@ -61,11 +63,16 @@ impl KeywordTask {
         let mut generation = 0_u64;
         let mut keywords = WatchedKeywords::new(Vec::new(), 0);
         let mut known: Option<Arc<Vec<WatchedKeyword>>> = None;
+        let mut was_unknown = false;
         // When the source is asked next; `None` while it is in step.
         let mut due: Option<Instant> = None;
         loop {
             match self.look().await {
-                Ok(listed) if known.as_ref() == Some(&listed) => {}
+                Ok(listed) if known.as_ref() == Some(&listed) => {
+                    if std::mem::take(&mut was_unknown) && !self.tell(KeywordEvent::Known).await {
+                        return;
+                    }
+                }
                 Ok(listed) => {
                     generation = generation.saturating_add(1);
                     keywords = WatchedKeywords::new(self.ordered(&listed), generation);
@@ -77,6 +84,7 @@ impl KeywordTask {
                     }
                 }
                 Err(error) => {
+                    was_unknown = true;
                     if !self.tell(KeywordEvent::Unknown(error)).await {
                         return;
                     }

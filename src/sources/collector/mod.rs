@@ -23,6 +23,7 @@ mod stream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -168,6 +169,7 @@ pub struct Collector {
     resume: watch::Sender<super::Resume>,
     watched: watch::Sender<WatchedKeywords>,
     room: Arc<Semaphore>,
+    has_connected: Arc<AtomicBool>,
     /// The newest report, for the command line.
     shown: watch::Sender<Option<Report>>,
     /// What is handed over to the destination and to other servers.
@@ -226,6 +228,7 @@ impl Collector {
             gate: watch::channel(Gate::Open).0,
             resume: watch::channel(progress.checkpoint.resume()).0,
             room: Arc::new(Semaphore::new(options.buffer)),
+            has_connected: Arc::default(),
             streams: HashMap::new(),
             shown: watch::channel(None).0,
             outbox: Outbox::new(
@@ -308,10 +311,14 @@ impl Collector {
         checkpoints.set_missed_tick_behavior(MissedTickBehavior::Delay);
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ended = loop {
-            if self.is_finished() {
+            if self.is_finished(&inbox) {
                 break Ok(());
             }
             let fetch_at = self.next_fetch();
+            let deadline = match self.stop {
+                StopState::Running => None,
+                StopState::Until(deadline) => Some(deadline),
+            };
             let happened = tokio::select! {
                 biased;
                 () = stopped(&mut stop), if self.stop == StopState::Running => {
@@ -337,6 +344,7 @@ impl Collector {
                     Some(failed) => Err(failed),
                     None => self.tick(&away),
                 },
+                () = reached(deadline) => Ok(()),
                 _ = reports.tick() => {
                     self.report();
                     Ok(())
@@ -434,8 +442,8 @@ impl Collector {
     }
 
     /// True when nothing remains to be done.
-    fn is_finished(&self) -> bool {
-        let is_empty = self.delivery.waiting() == 0;
+    fn is_finished(&self, inbox: &Inbox) -> bool {
+        let is_empty = self.delivery.waiting() == 0 && inbox.streams.is_empty();
         match self.stop {
             StopState::Until(deadline) => is_empty || Instant::now() >= deadline,
             StopState::Running => {
@@ -504,4 +512,12 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 fn failed_task(tasks: &[&JoinHandle<()>]) -> Option<CollectorError> {
     let has_failed = tasks.iter().any(|task| task.is_finished());
     has_failed.then_some(CollectorError::TaskFailed)
+}
+
+/// Waits until this time; for ever without one.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }

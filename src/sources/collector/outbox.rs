@@ -18,7 +18,7 @@ const REPORT_WITHIN: Duration = Duration::from_secs(5);
 /// The wait before a checkpoint that was not kept is sent again.
 const SAVE_AGAIN: Duration = Duration::from_secs(1);
 /// Time limit for the last report and the last checkpoint together.
-const EMPTY_WITHIN: Duration = Duration::from_millis(2_500);
+const EMPTY_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// The newest report and checkpoint, on their way.
 #[derive(Debug)]

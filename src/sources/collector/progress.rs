@@ -105,14 +105,24 @@ impl Progress {
 
     /// All streams are connected: the open gap has its end, and is filled from now on.
     pub(super) fn connected(&mut self, at: Timestamp) {
-        self.is_changed = true;
-        self.checkpoint.connected_first_at.get_or_insert(at);
+        self.stream_connected(at);
         self.note("source.connected", at, json!({}));
         self.end_open_gap(at);
         if self.replays {
             let filling = self.checkpoint.gaps.filling();
             self.replayed = filling.map(|gap| (gap.number, at)).collect();
         }
+    }
+
+    /// A stream is connected, for the first time if none was before.
+    pub(super) fn stream_connected(&mut self, at: Timestamp) {
+        self.is_changed = true;
+        self.checkpoint.connected_first_at.get_or_insert(at);
+    }
+
+    /// A stream could not be connected: its records may be missing from now on.
+    pub(super) fn unreachable(&mut self, at: Timestamp, cause: GapCause) {
+        self.missing(at, cause, Duration::ZERO);
     }
 
     /// The open gap has its end.
@@ -380,19 +390,6 @@ impl Progress {
         if let Some(backfill) = &mut self.checkpoint.backfill {
             let is_fetched = backfill.slices.as_ref().is_some_and(Vec::is_empty);
             backfill.done = is_fetched && !backfill.replays;
-        }
-    }
-
-    /// Gives up a job of which the source has nothing.
-    pub(super) fn give_up(&mut self, job: Job, reason: &str, now: Timestamp) {
-        match job {
-            Job::Gap(number) => self.close_gap(number, GapState::Lost, reason, now),
-            Job::Backfill => {
-                if let Some(backfill) = &mut self.checkpoint.backfill {
-                    backfill.slices = Some(Vec::new());
-                }
-                self.finish_backfill();
-            }
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Standing {
     /// Why the source is not in step with the keywords, and when it is asked again.
     rules_failure: Option<(Option<Timestamp>, String)>,
     has_turned: bool,
+    /// True when the source refused its rules, and not a stream.
+    pub(super) refused_by_rules: bool,
     pub(super) tracked: usize,
     pub(super) last_post_at: Option<Timestamp>,
     pub(super) last_byte_at: Option<Timestamp>,
@@ -60,6 +62,7 @@ impl Standing {
             upkeep: None,
             rules_failure: None,
             has_turned: false,
+            refused_by_rules: false,
             tracked: 0,
             last_post_at: None,
             last_byte_at: None,
@@ -122,7 +125,8 @@ impl Standing {
             self.connected_at = None;
             self.retry_at = None;
         }
-        if matches!(self.phase, Phase::Starting | Phase::Refused) {
+        let was_refused_here = std::mem::take(&mut self.refused_by_rules);
+        if self.phase == Phase::Starting || (self.phase == Phase::Refused && was_refused_here) {
             self.detail = None;
             self.turn(Phase::InStep);
         }

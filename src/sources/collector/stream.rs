@@ -1,6 +1,7 @@
 //! The task of one stream: connects, reads, and connects again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -80,6 +81,8 @@ pub(super) struct StreamContext {
     pub(super) clock: Clock,
     /// True inside a server: a refusal is tried again after a long wait.
     pub(super) stays: bool,
+    /// True once any stream of the source has connected: a denial may pass then.
+    pub(super) has_connected: Arc<AtomicBool>,
 }
 
 /// Runs a stream until it is aborted, the collector stops, or the source refuses.
@@ -265,6 +268,9 @@ impl StreamContext {
                 (cause_of(failure), end.to_string(), failure)
             }
         };
+        if self.has_connected.load(Ordering::Acquire) {
+            self.reconnect.accepted_before();
+        }
         let next = match held {
             Some(held) => self.reconnect.ended(held, failure, at, random()),
             None => self.reconnect.failed(failure, at, random()),

@@ -59,6 +59,8 @@ pub struct Settled<T> {
 #[derive(Debug)]
 struct OnItsWay<T> {
     batch: Batch<T>,
+    /// The keywords by which it is sent.
+    keywords: WatchedKeywords,
     since: Instant,
     sending: JoinHandle<Result<Answers, DestinationError>>,
 }
@@ -195,6 +197,7 @@ impl<T> Delivery<T> {
             );
             self.on_its_way = Some(OnItsWay {
                 batch,
+                keywords: self.keywords.clone(),
                 since: Instant::now(),
                 sending: tokio::spawn(sending),
             });
@@ -212,7 +215,7 @@ impl<T> Delivery<T> {
                 answers,
                 &mut self.recent,
                 &mut self.versions,
-                &self.keywords,
+                &sent.keywords,
             )),
             None => std::future::pending().await,
         }

@@ -154,10 +154,10 @@ impl Costs {
         self.month_micro_usd = self.month_micro_usd.saturating_add(micro_usd);
     }
 
-    /// Begins the month of `now`, if it is another one.
+    /// Begins the month of `now`, if it is a later one: a clock that goes back changes nothing.
     pub fn turn(&mut self, now: Timestamp) {
         let month = month_of(now);
-        if month != self.month {
+        if month > self.month {
             self.month = month;
             self.month_micro_usd = 0;
         }
