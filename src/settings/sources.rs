@@ -180,7 +180,7 @@ impl SourcesSettings {
         let wait = |key| millis(layers, key, 1..=DAY_MS);
         Ok(Self {
             poll: millis(layers, "sources.poll_ms", 50..=3_600_000)?,
-            buffer: size(layers.whole("sources.buffer", 100..=1_000_000)?),
+            buffer: size(layers.whole("sources.buffer", 1..=1_000_000)?),
             report: millis(layers, "sources.report_ms", 50..=3_600_000)?,
             backoff: BackoffSettings {
                 network_step: wait("sources.backoff.network_step_ms")?,

@@ -135,6 +135,8 @@ impl ServedCollector {
         let checkpoint = match &self.shared {
             Some(shared) => match shared.checkpoint().await {
                 Err(CollectorError::State(error)) => return Err(unusable(error)),
+                // NATS may have gone before it took the first checkpoint of this server.
+                Ok(None) => state.checkpoint().map_err(unusable)?,
                 read => read?,
             },
             None => state.checkpoint().map_err(unusable)?,

@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A collector that ran for this long before it failed counts as one that fails for the first time.
 const STEADY: Duration = Duration::from_secs(10 * 60);
 /// Time limit for all collectors to stop. The server has ten seconds for all its parts.
-const STOP_WITHIN: Duration = Duration::from_secs(6);
+const STOP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Makes and runs one collector, again after each failure.
 #[async_trait]

@@ -3,7 +3,7 @@
 //! [`nats`] starts, kills and asks nats-server, with a client that can also send what a correct
 //! client cannot.
 
-mod nats;
+pub mod nats;
 mod proxy;
 
 mod access;

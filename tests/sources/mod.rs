@@ -4,11 +4,18 @@
 //! `tidings collect` against them, with waits of milliseconds instead of seconds, and reads what
 //! the collectors report.
 
+mod away;
 mod backfill;
 mod changes;
 mod faults;
+mod file_runs;
+mod files;
+mod replicas;
+mod restarts;
 mod rules;
+mod serve;
 mod stubs;
+mod to_nats;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -28,7 +28,8 @@ impl Events {
         let now = now_ms();
         let seam = world.log_length();
         // A cursor in the future means live. An older one than is kept is clamped without a word.
-        let replayed = cursor.filter(|cursor| *cursor <= now * 1_000);
+        // An event of this millisecond is not in the future.
+        let replayed = cursor.filter(|cursor| *cursor < (now + 1) * 1_000);
         let oldest = (now - options.lookback_ms) * 1_000;
         Self {
             world: world.clone(),
