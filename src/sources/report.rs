@@ -5,11 +5,12 @@
 //! may leave out everything but the name, the kind, the instance and the state, and may have
 //! further members.
 
-use std::borrow::Cow;
+mod times;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use self::times::{Moment, moment, required_moment};
 use super::SourceKind;
 use crate::events::Timestamp;
 
@@ -394,71 +395,6 @@ fn shortened(text: String) -> String {
     match text.char_indices().nth(MAX_TEXT_CHARS) {
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
         None => text,
-    }
-}
-
-/// The JSON schema of a time in a report.
-struct Moment;
-
-impl JsonSchema for Moment {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Moment".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "date-time",
-            "description": "RFC 3339, UTC, with milliseconds",
-        })
-    }
-}
-
-/// Times that may be null, as RFC 3339.
-mod moment {
-    use super::{Deserialize, Deserializer, Serializer, Timestamp};
-
-    // serde passes a reference to the field.
-    #[allow(clippy::ref_option)]
-    pub(super) fn serialize<S: Serializer>(
-        at: &Option<Timestamp>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match at {
-            Some(at) => serializer.collect_str(at),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| Timestamp::parse(&text).map_err(serde::de::Error::custom))
-            .transpose()
-    }
-}
-
-/// Times as RFC 3339.
-mod required_moment {
-    use super::{Deserialize, Deserializer, Serializer, Timestamp};
-
-    pub(super) fn serialize<S: Serializer>(
-        at: &Timestamp,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(at)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Timestamp::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 

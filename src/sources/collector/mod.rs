@@ -12,6 +12,7 @@
 
 mod events;
 mod fetching;
+mod keyword_events;
 mod keywords;
 mod outbox;
 mod progress;
