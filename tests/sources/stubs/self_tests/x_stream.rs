@@ -118,7 +118,12 @@ async fn faults_happen_on_open_streams() {
             assert!(lines.record().await.is_some(), "{fault:?} {number}");
         }
         if lines_before_the_end < 2 {
-            assert_eq!(lines.record().await, None, "{fault:?}");
+            // The post may be on its way already when the fault happens.
+            let mut more = 0;
+            while lines.record().await.is_some() {
+                more += 1;
+            }
+            assert!(more <= 1, "{fault:?}: {more} more");
         }
         drop(lines);
         until("the stub noticed the end", || x.faults.open_streams() == 0).await;
